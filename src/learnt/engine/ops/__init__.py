@@ -1,0 +1,1 @@
+"""Every operation, one family a file; see `op` for what an operation is."""

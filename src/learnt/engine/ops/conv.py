@@ -1,0 +1,162 @@
+"""Convolution: columns and one matrix product.
+
+Every window the kernel sees is copied into a column; the layer is then one matrix product,
+which BLAS does at full speed. The result of that product has its channels first, (O, N, H, W),
+and is only *seen* as (N, O, H, W): nothing is copied, and the next layer's columns want the
+channels first anyway.  (Chellapilla, Puri & Simard 2006, "High performance convolutional neural
+networks for document processing")
+"""
+
+import numpy as np
+
+from learnt.engine.ops.op import Array, Grads, GraphBuilder, Op
+
+Pair = tuple[int, int]
+
+
+class Conv2d(Op):
+    """y[n,o,i,j] = b[o] + Σ_{c,u,v} W[o,c,u,v] · x[n,c, i·s+u·d−p, j·s+v·d−p].
+
+    Shapes: x (N, C, H, W), W (O, C/groups, kh, kw), b (O), y (N, O, H', W') with
+    H' = (H + 2p − d(kh − 1) − 1) // s + 1. As matrices, with X the columns:
+    Y = W X, ∂L/∂W = G Xᵀ, ∂L/∂X = Wᵀ G, and a column goes back where it came from.
+    """
+
+    def __init__(self, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> None:
+        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
+
+    def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
+        self.check(x, weight)
+        self.x_shape, self.weight = x.shape, weight
+        n, out = x.shape[0], weight.shape[0]
+        padded = self.pad(x)  # (C, N, H + 2p, W + 2p)
+        self.padded_shape = padded.shape
+        self.depthwise = self.groups == x.shape[1] == out and self.groups > 1
+        height, width = self.out_size(padded.shape[2:], weight.shape[2:])
+        self.size: Pair = height, width
+        if self.depthwise:
+            self.padded = padded
+            y = self.depthwise_forward(padded, weight)  # (C, N, H', W')
+        else:
+            columns = self.columns(padded)  # (groups, C/groups·kh·kw, N·H'·W')
+            self.cols = columns
+            y = np.matmul(weight.reshape(self.groups, -1, columns.shape[1]), columns)
+            y = y.reshape(out, n, height, width)
+        if bias is not None:
+            y += bias[:, None, None, None]
+        return y.transpose(1, 0, 2, 3)  # (N, O, H', W')
+
+    def backward(self, grad: Array) -> Grads:
+        g = grad.transpose(1, 0, 2, 3)  # (O, N, H', W')
+        db = None
+        if len(self.needs) == 3 and self.needs[2]:
+            db = np.add.reduce(g.reshape(len(g), -1), axis=1)
+        if self.depthwise:
+            dx, dw = self.depthwise_backward(g)
+        else:
+            rows = g.reshape(self.groups, len(g) // self.groups, -1)  # (groups, O/groups, N·H'·W')
+            weight = self.weight.reshape(*rows.shape[:2], -1)
+            dx = dw = None
+            if self.needs[1]:
+                dw = np.matmul(rows, self.cols.swapaxes(1, 2)).reshape(self.weight.shape)
+            if self.needs[0]:
+                dx = self.uncolumns(np.matmul(weight.swapaxes(1, 2), rows))
+        return (dx, dw) if len(self.needs) == 2 else (dx, dw, db)
+
+    def onnx(self, graph: GraphBuilder, x: str, weight: str, bias: str | None = None) -> str:
+        (ph, pw), inputs = self.padding, [x, weight] + ([bias] if bias else [])
+        return graph.add(
+            "Conv",
+            *inputs,
+            strides=list(self.stride),
+            pads=[ph, pw, ph, pw],
+            dilations=list(self.dilation),
+            group=self.groups,
+        )
+
+    def check(self, x: Array, weight: Array) -> None:
+        if x.ndim != 4 or weight.ndim != 4 or x.shape[1] != weight.shape[1] * self.groups:
+            raise RuntimeError(
+                "conv2d needs pictures (N, C, H, W) and weights (O, C/groups, kh, kw) that agree "
+                f"on C; got {x.shape} and {weight.shape} with groups={self.groups}"
+            )
+        for size, kernel, pad, gap in zip(
+            x.shape[2:], weight.shape[2:], self.padding, self.dilation, strict=True
+        ):
+            if size + 2 * pad < gap * (kernel - 1) + 1:
+                raise RuntimeError(
+                    f"conv2d needs pictures at least as large as its kernel; got {x.shape} padded "
+                    f"by {self.padding} and a kernel of {weight.shape[2:]}: pad more, or use fewer "
+                    "strided layers"
+                )
+
+    def out_size(self, size: tuple[int, ...], kernel: tuple[int, ...]) -> Pair:
+        h, w = (
+            (n - d * (k - 1) - 1) // s + 1
+            for n, k, s, d in zip(size, kernel, self.stride, self.dilation, strict=True)
+        )
+        return h, w
+
+    def pad(self, x: Array) -> Array:
+        """Channels first and zeros around: (N, C, H, W) → (C, N, H + 2p, W + 2p)."""
+        x, (ph, pw) = x.transpose(1, 0, 2, 3), self.padding
+        if not (ph or pw):
+            return x
+        c, n, h, w = x.shape
+        padded = np.zeros((c, n, h + 2 * ph, w + 2 * pw), x.dtype)
+        padded[:, :, ph : ph + h, pw : pw + w] = x
+        return padded
+
+    def window(self, u: int, v: int) -> tuple[slice, ...]:
+        """Where the kernel's element (u, v) looks, in the padded pictures, for all places."""
+        (sh, sw), (dh, dw), (height, width) = self.stride, self.dilation, self.size
+        rows = slice(u * dh, u * dh + sh * (height - 1) + 1, sh)
+        return slice(None), slice(None), rows, slice(v * dw, v * dw + sw * (width - 1) + 1, sw)
+
+    def columns(self, padded: Array) -> Array:
+        c, n, *_ = padded.shape
+        kh, kw = self.weight.shape[2:]
+        if kh == kw == 1 and self.stride == (1, 1):  # a 1 × 1 kernel sees what is there
+            return padded.reshape(self.groups, c // self.groups, -1)
+        cols = np.empty((c, kh, kw, n, *self.size), padded.dtype)
+        for u in range(kh):
+            for v in range(kw):
+                cols[:, u, v] = padded[self.window(u, v)]
+        return cols.reshape(self.groups, c // self.groups * kh * kw, -1)
+
+    def uncolumns(self, cols: Array) -> Array:
+        """The way back: each column is added where it was taken, then the padding cut off."""
+        c, n, *_ = self.padded_shape
+        kh, kw = self.weight.shape[2:]
+        if kh == kw == 1 and self.stride == (1, 1):
+            return self.unpad(cols.reshape(self.padded_shape))
+        back = np.zeros(self.padded_shape, cols.dtype)
+        cols = cols.reshape(c, kh, kw, n, *self.size)
+        for u in range(kh):
+            for v in range(kw):
+                back[self.window(u, v)] += cols[:, u, v]
+        return self.unpad(back)
+
+    def unpad(self, padded: Array) -> Array:
+        (ph, pw), (h, w) = self.padding, self.x_shape[2:]
+        return padded[:, :, ph : ph + h, pw : pw + w].transpose(1, 0, 2, 3)
+
+    def depthwise_forward(self, padded: Array, weight: Array) -> Array:
+        """One kernel a channel: kh·kw multiply-adds are cheaper than columns."""
+        y = np.zeros((*padded.shape[:2], *self.size), padded.dtype)
+        for u in range(weight.shape[2]):
+            for v in range(weight.shape[3]):
+                y += padded[self.window(u, v)] * weight[:, 0, u, v, None, None, None]
+        return y
+
+    def depthwise_backward(self, g: Array) -> tuple[Array | None, Array | None]:
+        dw = np.empty_like(self.weight) if self.needs[1] else None
+        back = np.zeros(self.padded_shape, g.dtype) if self.needs[0] else None
+        for u in range(self.weight.shape[2]):
+            for v in range(self.weight.shape[3]):
+                at = self.window(u, v)
+                if dw is not None:
+                    dw[:, 0, u, v] = np.einsum("cnhw,cnhw->c", g, self.padded[at])
+                if back is not None:
+                    back[at] += g * self.weight[:, 0, u, v, None, None, None]
+        return None if back is None else self.unpad(back), dw

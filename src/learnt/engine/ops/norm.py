@@ -1,0 +1,76 @@
+"""Normalisation: activations brought to mean 0 and variance 1, then scaled and shifted."""
+
+import numpy as np
+
+from learnt.engine.ops.op import Array, Grads, GraphBuilder, Op
+
+
+class BatchNorm(Op):
+    """y = γ·(x − μ)/√(σ² + ε) + β, with μ and σ² of the batch.  (Ioffe & Szegedy 2015)
+
+    Shapes: x (N, C, …), γ and β (C). With x̂ the normalised input and m values a channel:
+    ∂L/∂x = γ/√(σ² + ε) · (g − Σg/m − x̂·Σ(g·x̂)/m).
+    Works on (C, N, …) views, so a channel is one contiguous row where convolution made it.
+    """
+
+    def __init__(self, eps: float) -> None:
+        self.eps = eps
+
+    def forward(self, x: Array, weight: Array, bias: Array) -> Array:
+        rows = x.swapaxes(0, 1).reshape(x.shape[1], -1)  # (C, m)
+        self.shape = x.swapaxes(0, 1).shape
+        self.mean = np.mean(rows, axis=1)  # also read by the layer, for its running figures
+        self.xhat: Array = rows - self.mean[:, None]
+        self.var = np.einsum("cm,cm->c", self.xhat, self.xhat) / rows.shape[1]
+        self.inv = 1 / np.sqrt(self.var + np.asarray(self.eps, x.dtype))
+        self.xhat *= self.inv[:, None]
+        self.weight = weight
+        y = self.xhat * weight[:, None]
+        y += bias[:, None]
+        return y.reshape(self.shape).swapaxes(0, 1)
+
+    def backward(self, grad: Array) -> Grads:
+        g = grad.swapaxes(0, 1).reshape(self.shape[0], -1)  # (C, m)
+        db = np.add.reduce(g, axis=1)
+        dw = np.einsum("cm,cm->c", g, self.xhat)
+        if not self.needs[0]:
+            return None, dw, db
+        m = g.shape[1]
+        dx = self.xhat * (-dw / m)[:, None]
+        dx += g
+        dx -= (db / m)[:, None]
+        dx *= (self.weight * self.inv)[:, None]
+        return dx.reshape(self.shape).swapaxes(0, 1), dw, db
+
+    def onnx(self, graph: GraphBuilder, x: str, weight: str, bias: str) -> str:
+        raise NotImplementedError("batch statistics belong to training: call model.eval() first")
+
+
+class BatchNormEval(Op):
+    """y = γ·(x − μ)/√(σ² + ε) + β, with running μ and σ²: a scale and a shift a channel."""
+
+    def __init__(self, eps: float) -> None:
+        self.eps = eps
+
+    def forward(self, x: Array, weight: Array, bias: Array, mean: Array, var: Array) -> Array:
+        self.column = (-1,) + (1,) * (x.ndim - 2)  # (C, 1, …)
+        self.x, self.mean = x, mean
+        self.inv = 1 / np.sqrt(var + np.asarray(self.eps, x.dtype))
+        self.scale = (weight * self.inv).reshape(self.column)
+        return np.asarray(
+            x * self.scale + (bias.reshape(self.column) - mean.reshape(self.column) * self.scale)
+        )
+
+    def backward(self, grad: Array) -> Grads:
+        over = tuple(d for d in range(grad.ndim) if d != 1)
+        xhat = (self.x - self.mean.reshape(self.column)) * self.inv.reshape(self.column)
+        return (
+            grad * self.scale if self.needs[0] else None,
+            np.sum(grad * xhat, axis=over) if self.needs[1] else None,
+            np.sum(grad, axis=over) if self.needs[2] else None,
+            None,
+            None,
+        )
+
+    def onnx(self, graph: GraphBuilder, x: str, *parameters: str) -> str:
+        return graph.add("BatchNormalization", x, *parameters, epsilon=self.eps)
