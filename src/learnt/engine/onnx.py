@@ -4,7 +4,9 @@ Every operation knows its ONNX twin (`Op.onnx`), so nothing here knows any opera
 dimension of every input stays free: any batch size runs.  (ONNX opset 18, IR version 9)
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +41,7 @@ class Graph:
     batch: int = TRACED_BATCH
     nodes: list[Node] = field(default_factory=list)
     initializers: dict[str, Array] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=count)  # of the constants, never used again
     inputs: list[tuple[str, np.dtype[Any], list[str | int]]] = field(default_factory=list)
     outputs: list[tuple[str, np.dtype[Any], list[str | int]]] = field(default_factory=list)
 
@@ -50,9 +53,25 @@ class Graph:
 
     def constant(self, value: Any, dtype: str | None = None) -> str:
         """Numbers that are part of the graph; returns their name."""
-        name = f"constant_{len(self.initializers)}"
+        name = f"constant_{next(self.numbers)}"
         self.initializers[name] = np.asarray(value, dtype)
         return name
+
+    def include(self, model: "onnx.ModelProto", name: str) -> str:
+        """Append all of a model of one input and one result, fed by the value `name`."""
+        from onnx import helper, numpy_helper
+
+        prefix = f"part_{len(self.nodes)}_"
+        renamed = {model.graph.input[0].name: name, "": ""}
+        for tensor in model.graph.initializer:
+            renamed[tensor.name] = prefix + tensor.name
+            self.initializers[prefix + tensor.name] = numpy_helper.to_array(tensor)
+        for node in model.graph.node:
+            renamed[node.output[0]] = prefix + node.output[0]
+            attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            sources = [renamed[source] for source in node.input]
+            self.nodes.append(Node(node.op_type, sources, prefix + node.output[0], attributes))
+        return renamed[model.graph.output[0].name]
 
     def proto(self, name: str = "learnt") -> "onnx.ModelProto":
         """The graph as ONNX's own message."""
@@ -73,8 +92,17 @@ class Graph:
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
 
 
-def write(graph: Graph, module: Module, name: str, example: Tensor) -> str:
-    """Append to `graph` what `module` does with its value `name`; returns the result's name.
+@dataclass(frozen=True)
+class Value:
+    """A value in a graph: its name, and the shape and type it had when traced."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def write(graph: Graph, module: Module, name: str, example: Tensor) -> Value:
+    """Append to `graph` what `module` does with its value `name`; returns its result.
 
     `example` has the shape that the value will have, with `graph.batch` as its first dimension.
     """
@@ -101,7 +129,7 @@ def write(graph: Graph, module: Module, name: str, example: Tensor) -> str:
             else:
                 names[id(tensor)] = key
                 graph.initializers[key] = tensor.array
-    return names[id(result)]
+    return Value(names[id(result)], result.shape, result.dtype)
 
 
 def fold_batch_norm(graph: Graph) -> None:
@@ -133,22 +161,24 @@ def fold_batch_norm(graph: Graph) -> None:
         conv.output = node.output
 
 
-def export(module: Module, example: Tensor, input_name: str = "input") -> "onnx.ModelProto":
+def export(
+    module: Module, example: Tensor, input_name: str = "input", batch: int = TRACED_BATCH
+) -> "onnx.ModelProto":
     """`module` in evaluation mode as an ONNX model, for inputs like `example` in any batch size.
 
-    Raises NotImplementedError where an operation has no ONNX twin.
+    Raises NotImplementedError where an operation has no ONNX twin. `batch` is the size of the
+    batch that is traced.
 
     >>> from learnt.engine import nn, zeros, onnx
     >>> model = onnx.export(nn.Linear(3, 2), zeros(1, 3))
     >>> [node.op_type for node in model.graph.node]
     ['Gemm']
     """
-    graph = Graph()
-    batched = Tensor(np.repeat(example.array[:1], graph.batch, axis=0))
+    graph = Graph(batch)
+    batched = Tensor(np.repeat(example.array[:1], batch, axis=0))
     shape: list[str | int] = ["batch", *example.shape[1:]]
     graph.inputs.append((input_name, example.dtype, shape))
     result = write(graph, module, input_name, batched)
+    graph.outputs.append((result.name, result.dtype, ["batch", *result.shape[1:]]))
     fold_batch_norm(graph)
-    with_shape = module.eval()(batched)
-    graph.outputs.append((result, with_shape.dtype, ["batch", *with_shape.shape[1:]]))
     return graph.proto()

@@ -127,16 +127,17 @@ class Tensor(Variable):
     # --- types --------------------------------------------------------------------------------
 
     def to(self, dtype: npt.DTypeLike) -> "Tensor":
-        """The numbers as another type; gradients do not pass a change of type."""
-        return Tensor(self.array.astype(dtype))
+        """The numbers as another type; gradients come back in the type they left."""
+        wanted = np.dtype(dtype)
+        return self if self.dtype == wanted else apply(elementwise.Cast(wanted), self)
 
     def float(self) -> "Tensor":
         """The numbers as float32."""
-        return self if self.dtype == np.float32 else self.to(np.float32)
+        return self.to(np.float32)
 
     def long(self) -> "Tensor":
         """The numbers as int64."""
-        return self if self.dtype == np.int64 else self.to(np.int64)
+        return self.to(np.int64)
 
     def clone(self) -> "Tensor":
         """A copy, through which gradients pass."""

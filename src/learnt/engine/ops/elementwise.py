@@ -1,8 +1,13 @@
 """Arithmetic, element by element, with broadcasting: add, subtract, multiply, divide, powers."""
 
+from typing import Any
+
 import numpy as np
 
 from learnt.engine.ops.op import Array, Grads, GraphBuilder, Op, unbroadcast
+
+# onnx.proto3, TensorProto.DataType
+ONNX_TYPES = {"float32": 1, "uint8": 2, "int32": 6, "int64": 7, "bool": 9, "float64": 11}
 
 
 class Add(Op):
@@ -195,3 +200,20 @@ class Clamp(Op):
         low = "" if self.low is None else graph.constant(self.low, "float32")
         high = "" if self.high is None else graph.constant(self.high, "float32")
         return graph.add("Clip", x, low, high)
+
+
+class Cast(Op):
+    """The same numbers as another type; the gradient goes back in the type they had."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+
+    def forward(self, x: Array) -> Array:
+        self.before = x.dtype
+        return x.astype(self.dtype)
+
+    def backward(self, grad: Array) -> Grads:
+        return (grad.astype(self.before),)
+
+    def onnx(self, graph: GraphBuilder, x: str) -> str:
+        return graph.add("Cast", x, to=ONNX_TYPES[self.dtype.name])

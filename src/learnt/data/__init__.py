@@ -1,0 +1,1 @@
+"""A path → examples → train, valid and test → prepared arrays → batches."""

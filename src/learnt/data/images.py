@@ -1,0 +1,274 @@
+"""`Images`: a folder or CSV of labelled pictures → examples on three sides.
+
+Every file is read once: its sha256 (so that identical files stay on one side, and features are
+found again), its size and whether it is grey. Files that are no pictures are named and left
+out, up to a tenth.
+"""
+
+import hashlib
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from learnt.data.files import Example, find_examples
+from learnt.data.split import FRACTIONS, SIDES, Split, stratified
+from learnt.errors import DataError, ImageError
+from learnt.runner.images import check_pixels, decode, header, read
+from learnt.runner.text import percent, shown
+
+MAX_BAD = 0.10  # the share of files that may be left out
+SHOWN_BAD = 5  # of them, how many a message names
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture file that looks usable: where it is, what it shows, what it holds."""
+
+    path: Path
+    label: str
+    side: str | None
+    digest: str  # sha256 of the file's bytes
+    size: tuple[int, int]  # (width, height)
+    grey: bool
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a plan needs to know of the data."""
+
+    train: int
+    valid: int
+    test: int
+    classes: int
+    side: int  # the median of each picture's longer side, in pixels
+    channels: int  # 1 if all the pictures are grey, else 3
+
+
+class Images:
+    """Pictures with a label each, split into train, valid and test.
+
+    `source` is a folder with one folder a class; a folder with `train/` and `valid/` or `test/`
+    of such folders; or a CSV with the columns `file` and `label` (other names through `file=`
+    and `label=`), paths relative to it, and perhaps a column `split`.
+
+    A source's own `test/` (or, if there is only one, `valid/`) is what figures are measured
+    on; what is missing is split off, 70/15/15, stratified, by `seed`. Byte-identical files are
+    never on two sides. Raises DataError for what cannot be used; `notes` says what was done.
+
+    >>> data = learnt.Images("digits/")
+    >>> data
+    Images(1000 pictures, 10 classes: 700 train, 150 valid, 150 test)
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        file: str | None = None,
+        label: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.source, self.seed = Path(source), seed
+        self.columns = {"file": file, "label": label}
+        self.notes: list[str] = []
+        self.bad: list[str] = []
+        examples = find_examples(self.source, file, label)
+        self._found = len(examples)
+        self.pictures: list[Picture] = []
+        for answer in in_threads(_survey, examples):
+            if isinstance(answer, Picture):
+                self.pictures.append(answer)
+            else:
+                self.bad.append(answer)
+        self._check_bad()
+        self._leave_out_contradictions()
+        self.classes = sorted({picture.label for picture in self.pictures})
+        if len(self.classes) < 2:
+            raise DataError(f"{shown(source)} must hold usable pictures of at least two classes")
+        self.split = self._split()
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __repr__(self) -> str:
+        sides = ", ".join(f"{len(self.split[side])} {side}" for side in SIDES)
+        return f"Images({len(self)} pictures, {len(self.classes)} classes: {sides})"
+
+    @property
+    def targets(self) -> npt.NDArray[np.int64]:
+        """The class number of each picture, shape (len(self),)."""
+        numbers = {name: i for i, name in enumerate(self.classes)}
+        return np.array([numbers[picture.label] for picture in self.pictures], np.int64)
+
+    @property
+    def channels(self) -> int:
+        """1 if every picture is grey, else 3."""
+        return 1 if all(picture.grey for picture in self.pictures) else 3
+
+    def summary(self) -> Summary:
+        """What a plan needs to know."""
+        longer = [max(picture.size) for picture in self.pictures]
+        train, valid, test = (len(self.split[side]) for side in SIDES)
+        side = int(np.median(longer))
+        return Summary(train, valid, test, len(self.classes), side, self.channels)
+
+    def fingerprint(self) -> str:
+        """The sha256 of what is on which side: the same examples give the same text."""
+        lines = sorted(
+            f"{side} {self.pictures[i].digest} {self.pictures[i].label}"
+            for side in SIDES
+            for i in self.split[side]
+        )
+        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def decoded(self, number: int) -> npt.NDArray[np.uint8]:
+        """One picture as (H, W, channels) bytes; ImageError where its pixels are damaged."""
+        return decode(self.pictures[number].path, self.channels)
+
+    def leave_out(self, reasons: dict[int, str]) -> None:
+        """Drop pictures (by number) whose pixels turned out to be damaged, and say so.
+
+        The others keep their numbers and sides. DataError if too many are bad by now, or if a
+        class has no example left on a side.
+        """
+        if not reasons:
+            return
+        self.bad.extend(reasons.values())
+        self._check_bad()
+        sides = [np.array([i for i in self.split[s] if i not in reasons], np.int64) for s in SIDES]
+        self.split = Split(*sides)
+        self._check_sides(self.split)
+
+    def _check_bad(self) -> None:
+        self.notes = [note for note in self.notes if not note.startswith("left out")]
+        if not self.bad:
+            return
+        named = "".join(f"\n  {line}" for line in self.bad[:SHOWN_BAD])
+        more = len(self.bad) - SHOWN_BAD
+        named += f"\n  … and {more} more" if more > 0 else ""
+        share = len(self.bad) / self._found
+        if share > MAX_BAD:
+            raise DataError(
+                f"at most {percent(MAX_BAD)} of the files may be unusable; {len(self.bad)} of "
+                f"{self._found} are ({percent(share)}):{named}"
+            )
+        self.notes.append(f"left out {len(self.bad)} of {self._found} files:{named}")
+
+    def _leave_out_contradictions(self) -> None:
+        labels: dict[str, set[str]] = {}
+        for picture in self.pictures:
+            labels.setdefault(picture.digest, set()).add(picture.label)
+        both = [p for p in self.pictures if len(labels[p.digest]) > 1]
+        if both:
+            self.pictures = [p for p in self.pictures if len(labels[p.digest]) == 1]
+            first = both[0]
+            self.notes.append(
+                f"passed over {len(both)} identical files that have different labels, such as "
+                f"{shown(first.path)} ({', '.join(sorted(map(shown, labels[first.digest])))})"
+            )
+
+    def _split(self) -> Split:
+        given = {picture.side for picture in self.pictures}
+        if None in given and len(given) > 1:
+            raise DataError("the column split must be filled in on every line, or on none")
+        if given == {None}:
+            everything = np.arange(len(self.pictures))
+            return Split(*self._shared_out(everything, FRACTIONS))
+        if "train" not in given:
+            raise DataError("a source with its own sides must have train/ with examples in it")
+        names = [str(picture.side) for picture in self.pictures]
+        sides = {s: np.array([i for i, n in enumerate(names) if n == s], np.int64) for s in SIDES}
+        if not len(sides["test"]):  # one held-out side: it is what figures are measured on
+            sides["test"], sides["valid"] = sides["valid"], sides["test"]
+        sides = self._without_repeats(sides)
+        if not len(sides["valid"]):
+            share = FRACTIONS[1]
+            sides["train"], sides["valid"] = self._shared_out(sides["train"], (1 - share, share))
+        split = Split(**sides)
+        self._check_sides(split)
+        return split
+
+    def _shared_out(
+        self, numbers: npt.NDArray[np.int64], fractions: tuple[float, ...]
+    ) -> list[npt.NDArray[np.int64]]:
+        chosen = [self.pictures[i] for i in numbers]
+        labels, digests = [p.label for p in chosen], [p.digest for p in chosen]
+        return [numbers[part] for part in stratified(labels, digests, self.seed, fractions)]
+
+    def _without_repeats(
+        self, sides: dict[str, npt.NDArray[np.int64]]
+    ) -> dict[str, npt.NDArray[np.int64]]:
+        """Each file on the last side it appears on: what is tested is never trained on."""
+        taken: set[str] = set()
+        kept: dict[str, npt.NDArray[np.int64]] = {}
+        dropped = 0
+        for side in reversed(SIDES):
+            numbers = [i for i in sides[side] if self.pictures[i].digest not in taken]
+            dropped += len(sides[side]) - len(numbers)
+            taken |= {self.pictures[i].digest for i in numbers}
+            kept[side] = np.array(numbers, np.int64)
+        if dropped:
+            self.notes.append(
+                f"took {dropped} files out of train/ or valid/ that are also in a later side"
+            )
+        return kept
+
+    def _check_sides(self, split: Split) -> None:
+        for side in SIDES:
+            there = {self.pictures[i].label for i in split[side]}
+            missing = [name for name in self.classes if name not in there]
+            if missing and (side == "train" or not there):
+                raise DataError(
+                    f"every class must have examples on the side {side}; it has none of "
+                    f"{', '.join(map(shown, missing[:5]))}: add pictures, or take the class out"
+                )
+            if missing:
+                self.notes.append(
+                    f"the side {side} has no examples of {', '.join(map(shown, missing[:5]))}: "
+                    "its figures say nothing of them"
+                )
+
+    def counts(self, side: str) -> Counter[str]:
+        """How many examples of each class a side has."""
+        return Counter(self.pictures[i].label for i in self.split[side])
+
+
+def in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """`map`, by as many threads as there are processors, a bounded number of items ahead."""
+    workers = os.cpu_count() or 1
+    iterator = iter(items)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = deque(pool.submit(function, item) for item in islice(iterator, workers * 8))
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(function, item) for item in islice(iterator, 1))
+            yield result
+
+
+def _survey(example: Example) -> Picture | str:
+    """The facts of one file, or in words why it is not usable."""
+    try:
+        data = read(example.path)
+        try:
+            size, grey = header(data)
+        except Exception:
+            decode(data, 3)  # says what is wrong with it
+            raise
+        check_pixels(size, "the picture")
+    except ImageError as error:
+        return str(error).replace("the picture", shown(example.path), 1)
+    except Exception as error:
+        return f"{shown(example.path)} is damaged: {error}"
+    digest = hashlib.sha256(data).hexdigest()
+    return Picture(example.path, example.label, example.side, digest, size, grey)

@@ -1,0 +1,69 @@
+"""Every error a user can meet, in one hierarchy.
+
+    LearntError               something the user can mend (exit code 2)
+    ├── UsageError            an option or argument that cannot be
+    ├── DataError             the examples: none, too few, too many bad ones
+    │   ├── ImageError        one file that is not a usable picture
+    │   └── TableError        a CSV with a missing file, column or label
+    ├── ProgramError          a program file that is not whole, or not safe
+    ├── MismatchError         a program that does not answer as its Learner does
+    ├── ResumeError           a run that cannot go on
+    ├── FetchError            a data set or body that could not be brought
+    ├── OutputError           a result that could not be written
+    └── MissingDependencyError     a library that is not installed (exit code 3)
+
+A message says what must hold, what came, and what to do. This file also travels inside every
+program, so it imports nothing.
+"""
+
+
+class LearntError(Exception):
+    """Something the user can mend; shown as one message, without a traceback."""
+
+    exit_code = 2
+
+
+class UsageError(LearntError):
+    """An option or argument that cannot be."""
+
+
+class DataError(LearntError):
+    """The examples cannot be used as they are."""
+
+
+class ImageError(DataError):
+    """A file that is not a usable picture."""
+
+
+class TableError(DataError):
+    """A table with a missing file, column or label."""
+
+
+class ProgramError(LearntError):
+    """A program file that is not whole, or not safe."""
+
+
+class MismatchError(LearntError):
+    """A program that does not answer as the Learner it came from."""
+
+
+class ResumeError(LearntError):
+    """A run that cannot go on."""
+
+
+class FetchError(LearntError):
+    """A data set or body that could not be brought."""
+
+
+class OutputError(LearntError):
+    """A result that could not be written."""
+
+
+class MissingDependencyError(LearntError):
+    """A library that is not installed; the message is the line that installs it."""
+
+    exit_code = 3
+
+    def __init__(self, *packages: str) -> None:
+        names = " ".join(packages)
+        super().__init__(f"{names} must be installed: python3 -m pip install {names}")

