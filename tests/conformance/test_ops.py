@@ -102,6 +102,10 @@ CONVOLUTIONS = [  # input, weight, options
     ((2, 3, 6, 6), (5, 3, 1, 1), {"stride": 2}),
     ((2, 3, 6, 6), (5, 3, 1, 1), {"padding": 1}),
     ((1, 64, 5, 5), (384, 64, 3, 3), {"padding": 1}),
+    ((9, 3, 8, 7), (4, 3, 3, 3), {"padding": 1, "stride": 2}),  # more examples than columns
+    ((9, 4, 8, 7), (6, 2, 3, 2), {"groups": 2, "dilation": (2, 1)}),
+    ((9, 4, 7, 7), (4, 1, 3, 3), {"groups": 4, "padding": 1}),
+    ((9, 3, 6, 6), (5, 3, 1, 1), {"padding": 1}),
 ]
 
 

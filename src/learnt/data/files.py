@@ -26,11 +26,14 @@ class Example:
 
 
 def find_examples(
-    source: Path, file_column: str | None = None, label_column: str | None = None
+    source: Path,
+    file_column: str | None = None,
+    label_column: str | None = None,
+    classes: int = 2,
 ) -> list[Example]:
     """All the examples of a folder or a CSV, in the order of their names.
 
-    Raises DataError where there are none, or where they do not make at least two classes.
+    Raises DataError where there are none, or where they do not make so many classes.
     """
     if not source.exists():
         raise DataError(
@@ -41,12 +44,13 @@ def find_examples(
         examples = _from_folder(source)
     else:
         examples = _from_csv(source, file_column, label_column)
-    classes = sorted({example.label for example in examples})
-    if len(classes) < 2:
-        got = f"the class {shown(classes[0])!r} only" if classes else "no files"
+    found = sorted({example.label for example in examples})
+    if len(found) < classes:
+        got = f"the class {shown(found[0])!r} only" if found else "no files in such folders"
         raise DataError(
-            f"{shown(source)} must hold examples of at least two classes (one folder a class, "
-            f"with pictures in it); found {got}"
+            f"{shown(source)} must hold examples of at least {classes} "
+            f"{'classes' if classes > 1 else 'class'} (one folder a class, with pictures in it); "
+            f"found {got}"
         )
     return examples
 

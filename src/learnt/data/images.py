@@ -10,6 +10,7 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,9 +22,10 @@ import numpy.typing as npt
 from learnt.data.files import Example, find_examples
 from learnt.data.split import FRACTIONS, SIDES, Split, stratified
 from learnt.errors import DataError, ImageError
-from learnt.runner.images import check_pixels, decode, header, read
+from learnt.runner.images import check_pixels, decode, header, quiet, read
 from learnt.runner.text import percent, shown
 
+LARGE_FILE = 100_000  # bytes
 MAX_BAD = 0.10  # the share of files that may be left out
 SHOWN_BAD = 5  # of them, how many a message names
 
@@ -86,7 +88,7 @@ class Images:
         examples = find_examples(self.source, file, label)
         self._found = len(examples)
         self.pictures: list[Picture] = []
-        for answer in in_threads(_survey, examples):
+        for answer in in_threads(_survey, examples, threads=_are_large(examples)):
             if isinstance(answer, Picture):
                 self.pictures.append(answer)
             else:
@@ -132,9 +134,12 @@ class Images:
         )
         return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def decoded(self, number: int) -> npt.NDArray[np.uint8]:
-        """One picture as (H, W, channels) bytes; ImageError where its pixels are damaged."""
-        return decode(self.pictures[number].path, self.channels)
+    def decoded(self, number: int, channels: int, at_least: int) -> npt.NDArray[np.uint8]:
+        """One picture as (H, W, channels) bytes; ImageError where its pixels are damaged.
+
+        Shrunk by a whole factor where its shorter side stays `at_least` so long.
+        """
+        return decode(self.pictures[number].path, channels, at_least)
 
     def leave_out(self, reasons: dict[int, str]) -> None:
         """Drop pictures (by number) whose pixels turned out to be damaged, and say so.
@@ -244,16 +249,33 @@ class Images:
         return Counter(self.pictures[i].label for i in self.split[side])
 
 
-def in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """`map`, by as many threads as there are processors, a bounded number of items ahead."""
+def in_threads(function: Callable[[T], R], items: Iterable[T], threads: bool = True) -> Iterator[R]:
+    """`map`, by as many threads as there are processors, a bounded number of items ahead.
+
+    Without `threads` one item after the other: for work so small that threads would wait for
+    each other most of the time.
+    """
     workers = os.cpu_count() or 1
+    if not threads or workers == 1:
+        with quiet():
+            yield from map(function, items)
+        return
     iterator = iter(items)
-    with ThreadPoolExecutor(workers) as pool:
+    with quiet(), ThreadPoolExecutor(workers) as pool:
         waiting = deque(pool.submit(function, item) for item in islice(iterator, workers * 8))
         while waiting:
             result = waiting.popleft().result()
             waiting.extend(pool.submit(function, item) for item in islice(iterator, 1))
             yield result
+
+
+def _are_large(examples: list[Example]) -> bool:
+    """Are the files so large that reading one takes longer than handing it to a thread?"""
+    sizes = []
+    for example in examples[:: max(1, len(examples) // 20)]:
+        with suppress(OSError):
+            sizes.append(example.path.stat().st_size)
+    return bool(sizes) and float(np.median(sizes)) > LARGE_FILE
 
 
 def _survey(example: Example) -> Picture | str:

@@ -22,19 +22,20 @@ class Preparation:
 
     def write(self, graph: Graph, name: str) -> str:
         """Append the preparation of the value `name` to a graph; returns the result's name."""
-        first = graph.add("Transpose", name, perm=[0, 3, 1, 2])
-        return graph.add(
+        # Channels last until it is resized: ONNX Runtime 1.32 fails on a Transpose before it.
+        resized = graph.add(
             "Resize",
-            first,
+            name,
             "",
             "",
             graph.constant([self.size, self.size], "int64"),
-            axes=[2, 3],
+            axes=[1, 2],
             mode="linear",
             antialias=1,
             exclude_outside=1,
             coordinate_transformation_mode="half_pixel",
         )
+        return graph.add("Transpose", resized, perm=[0, 3, 1, 2])
 
     def describe(self) -> dict[str, Any]:
         """Its options as plain data; equal descriptions prepare equally."""

@@ -1,6 +1,51 @@
-"""A small convolutional network for small pictures, trained from scratch on the built-in engine."""
+"""A small convolutional network for small pictures, trained from scratch on the built-in engine.
+
+Three convolutions, each halving the picture; pooled before they are normalised, which gives the
+same kind of result for a quarter of the work. About 9,000 parameters for 28 × 28 digits.
+"""
+
+import numpy as np
+
+from learnt.engine import nn
+from learnt.engine.tensor import Tensor
+
+CHANNELS = (8, 16, 32)
 
 
+class Normalize(nn.Module):
+    """Bytes or floats 0 … 255 to about mean 0 and deviation 1, by the training pictures' own."""
 
-class Heads:
-    pass
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: float, std: float) -> None:
+        super().__init__()
+        self.register_buffer("mean", Tensor(np.array([mean], np.float32)))
+        self.register_buffer("std", Tensor(np.array([max(std, 1e-3)], np.float32)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.float() - self.mean) / self.std
+
+
+def convnet(classes: int, channels: int, size: int, mean: float, std: float) -> nn.Sequential:
+    """(N, channels, size, size) bytes → scores (N, classes)."""
+    first, second, third = CHANNELS
+    side = ((size + 1) // 2) // 2 // 2
+    if side < 1:
+        raise ValueError(f"the network needs pictures of at least 7 pixels; got {size}")
+    return nn.Sequential(
+        Normalize(mean, std),
+        nn.Conv2d(channels, first, 5, stride=2, padding=2, bias=False),  # (N, 8, S/2, S/2)
+        nn.BatchNorm2d(first),
+        nn.ReLU(),
+        nn.Conv2d(first, second, 3, padding=1, bias=False),
+        nn.MaxPool2d(2),  # (N, 16, S/4, S/4)
+        nn.BatchNorm2d(second),
+        nn.ReLU(),
+        nn.Conv2d(second, third, 3, padding=1, bias=False),
+        nn.MaxPool2d(2),  # (N, 32, S/8, S/8)
+        nn.BatchNorm2d(third),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(third * side * side, classes),
+    )

@@ -55,7 +55,8 @@ class InvertedResidual(nn.Module):
             y = F.relu6(self.expand_norm(self.expand(y)))
         y = F.relu6(self.depthwise_norm(self.depthwise(y)))
         y = self.project_norm(self.project(y))
-        return x + y if self.residual else y
+        result: Tensor = x + y if self.residual else y
+        return result
 
 
 class EfficientNetLite0(nn.Module):

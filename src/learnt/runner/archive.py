@@ -118,10 +118,19 @@ def _manifest(members: dict[str, bytes]) -> dict[str, Any]:
     if manifest.get("task") not in TASKS:
         raise ProgramError(f"its task is {str(manifest.get('task'))[:40]!r}; known: {TASKS}")
     _check_labels(manifest.get("labels"))
-    channels = manifest.get("input", {}) if isinstance(manifest.get("input"), dict) else {}
-    if channels.get("kind") != "image" or channels.get("channels") not in (1, 3):
-        raise ProgramError("its input must be an image of 1 or 3 channels")
+    _check_input(manifest.get("input"))
     return manifest
+
+
+def _check_input(spec: object) -> None:
+    if (
+        not isinstance(spec, dict)
+        or spec.get("kind") != "image"
+        or spec.get("channels") not in (1, 3)
+        or not isinstance(spec.get("size"), int)
+        or not 1 <= spec["size"] <= 4096
+    ):
+        raise ProgramError("its input must be an image of 1 or 3 channels and a size")
 
 
 def _check_labels(labels: object) -> None:

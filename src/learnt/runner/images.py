@@ -8,6 +8,8 @@ import io
 import os
 import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ Source = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]
 
 MAX_BYTES = 32 * 2**20
 MAX_PIXELS = 25_000_000
+ORIENTATION = 0x0112  # the EXIF tag that says how a camera was held
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # none that runs a program
 
 
@@ -54,45 +57,50 @@ def check_size(size: int, path: object) -> None:
         )
 
 
-def decode(source: Source, channels: int) -> Picture:
+def decode(source: Source, channels: int, at_least: int | None = None) -> Picture:
     """The picture as (height, width, channels) bytes; `channels` is 1 (grey) or 3 (RGB).
 
     `source` is a path, the bytes of a file, a Pillow image, or an array: (H, W) or (H, W, 1/3/4)
-    of uint8. Raises ImageError, with the file's name, for anything that is not a usable picture.
+    of uint8. A picture whose shorter side is twice `at_least` or more is made smaller by a whole
+    factor, each pixel the mean of its square, so that what follows need not see millions.
+    Raises ImageError, with the file's name, for anything that is not a usable picture.
     """
     if isinstance(source, np.ndarray):
-        return _convert(_from_array(source), channels)
+        return _convert(_from_array(source), channels, at_least)
     if isinstance(source, Image.Image):
-        return _convert(source, channels)
+        return _convert(source, channels, at_least)
     data = source if isinstance(source, bytes) else read(source)
     label = "the picture" if isinstance(source, bytes) else shown(source)
     check_size(len(data), label)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of oddities; we judge by the result
-        try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                check_pixels(image.size, label)
-                return _convert(ImageOps.exif_transpose(image), channels)
-        except ImageError as error:
-            raise ImageError(str(error).replace("the picture", label, 1)) from None
-        except Image.DecompressionBombError:
-            raise ImageError(
-                f"{label} has more than {MAX_PIXELS // 10**6} million pixels"
-            ) from None
-        except UnidentifiedImageError:
-            raise ImageError(
-                f"{label} is not a picture that can be read ({', '.join(FORMATS)})"
-            ) from None
-        except Exception as error:  # Pillow's readers raise whatever a broken file provokes
-            raise ImageError(f"{label} is damaged: {error}") from None
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            check_pixels(image.size, label)
+            upright = ImageOps.exif_transpose(image) if _is_turned(image) else image
+            return _convert(upright, channels, at_least)
+    except ImageError as error:
+        raise ImageError(str(error).replace("the picture", label, 1)) from None
+    except Image.DecompressionBombError:
+        raise ImageError(f"{label} has more than {MAX_PIXELS // 10**6} million pixels") from None
+    except UnidentifiedImageError:
+        raise ImageError(
+            f"{label} is not a picture that can be read ({', '.join(FORMATS)})"
+        ) from None
+    except Exception as error:  # Pillow's readers raise whatever a broken file provokes
+        raise ImageError(f"{label} is damaged: {error}") from None
 
 
 def header(data: bytes) -> tuple[tuple[int, int], bool]:
     """((width, height), is it grey?) of a picture's bytes, without decoding its pixels."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        return image.size, image.mode in ("1", "L", "I", "I;16", "I;16B", "I;16L")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without Pillow's warnings of odd files: we judge by the result. Not for several threads."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return image.size, image.mode in ("1", "L", "I", "I;16", "I;16B", "I;16L")
+        yield
 
 
 def check_pixels(size: tuple[int, int], label: str) -> None:
@@ -107,7 +115,11 @@ def check_pixels(size: tuple[int, int], label: str) -> None:
         raise ImageError(f"{label} has no pixels ({width} × {height})")
 
 
-def _convert(image: Image.Image, channels: int) -> Picture:
+def _is_turned(image: Image.Image) -> bool:
+    return bool(image.getexif().get(ORIENTATION, 1) != 1)
+
+
+def _convert(image: Image.Image, channels: int, at_least: int | None) -> Picture:
     check_pixels(image.size, "the picture")
     if image.mode.startswith("I"):  # 16 bits a pixel: the upper 8 are the picture
         deep = np.asarray(image).astype(np.int64)
@@ -116,9 +128,16 @@ def _convert(image: Image.Image, channels: int) -> Picture:
         raise ImageError("the picture has floating-point pixels, which have no fixed white")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    array = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        image = white
+    mode = "L" if channels == 1 else "RGB"
+    if image.mode != mode:
+        image = image.convert(mode)
+    factor = min(image.size) // at_least if at_least else 1
+    if factor > 1:
+        image = image.reduce(factor)
+    array = np.asarray(image)
     return array.reshape(*array.shape[:2], channels)
 
 

@@ -16,7 +16,7 @@ from learnt.errors import ProgramError
 from learnt.runner.archive import Archive, read_archive
 from learnt.runner.files import write_atomically
 from learnt.runner.graph_check import check_graph
-from learnt.runner.images import Picture, Source, decode
+from learnt.runner.images import Picture, Source, decode, quiet
 
 BATCH = 16  # pictures of one size that are run together
 TOLERANCE = 1e-3  # of a probability, between this machine and the one that trained
@@ -49,20 +49,26 @@ class Program:
         self.manifest = archive.manifest
         self.labels: list[str] = archive.manifest["labels"]
         self.channels: int = archive.manifest["input"]["channels"]
+        self.size: int = archive.manifest["input"]["size"]
 
     def __call__(self, source: Source) -> Result:
         """The result for one picture; ImageError where it is not a usable one."""
-        return self.result(self.probabilities([decode(source, self.channels)])[0])
+        return self.result(self.probabilities([self.decode(source)])[0])
 
     def batch(self, sources: Iterable[Source]) -> Iterator[Result]:
         """The results for many pictures, in order, as they come; memory stays flat."""
         waiting: list[Picture] = []
         for source in sources:
-            waiting.append(decode(source, self.channels))
+            waiting.append(self.decode(source))
             if len(waiting) == BATCH:
                 yield from map(self.result, self.probabilities(waiting))
                 waiting = []
         yield from map(self.result, self.probabilities(waiting))
+
+    def decode(self, source: Source) -> Picture:
+        """A picture as the graph takes it: (H, W, channels) bytes."""
+        with quiet():
+            return decode(source, self.channels, self.size)
 
     def probabilities(self, pictures: list[Picture]) -> npt.NDArray[np.float32]:
         """(N, number of labels) for decoded pictures (H, W, channels); neighbours of one size

@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from learnt.engine.ops.op import Array, Grads, GraphBuilder, Op
+from learnt.engine.ops.op import (
+    Array,
+    Grads,
+    GraphBuilder,
+    Op,
+    channel_rows,
+    from_channel_rows,
+)
 
 
 class BatchNorm(Op):
@@ -10,37 +17,36 @@ class BatchNorm(Op):
 
     Shapes: x (N, C, …), γ and β (C). With x̂ the normalised input and m values a channel:
     ∂L/∂x = γ/√(σ² + ε) · (g − Σg/m − x̂·Σ(g·x̂)/m).
-    Works on (C, N, …) views, so a channel is one contiguous row where convolution made it.
     """
 
     def __init__(self, eps: float) -> None:
         self.eps = eps
 
     def forward(self, x: Array, weight: Array, bias: Array) -> Array:
-        rows = x.swapaxes(0, 1).reshape(x.shape[1], -1)  # (C, m)
-        self.shape = x.swapaxes(0, 1).shape
+        rows, self.order = channel_rows(x)  # (C, m)
+        self.shape = x.shape
         self.mean = np.mean(rows, axis=1)  # also read by the layer, for its running figures
         self.xhat: Array = rows - self.mean[:, None]
-        self.var = np.einsum("cm,cm->c", self.xhat, self.xhat) / rows.shape[1]
+        self.var = np.vecdot(self.xhat, self.xhat) / np.asarray(rows.shape[1], x.dtype)
         self.inv = 1 / np.sqrt(self.var + np.asarray(self.eps, x.dtype))
         self.xhat *= self.inv[:, None]
         self.weight = weight
         y = self.xhat * weight[:, None]
         y += bias[:, None]
-        return y.reshape(self.shape).swapaxes(0, 1)
+        return from_channel_rows(y, self.shape, self.order)
 
     def backward(self, grad: Array) -> Grads:
-        g = grad.swapaxes(0, 1).reshape(self.shape[0], -1)  # (C, m)
+        g = grad.transpose(self.order).reshape(len(self.mean), -1)  # (C, m)
         db = np.add.reduce(g, axis=1)
-        dw = np.einsum("cm,cm->c", g, self.xhat)
+        dw = np.vecdot(g, self.xhat)
         if not self.needs[0]:
             return None, dw, db
-        m = g.shape[1]
+        m = np.asarray(g.shape[1], g.dtype)
         dx = self.xhat * (-dw / m)[:, None]
         dx += g
         dx -= (db / m)[:, None]
         dx *= (self.weight * self.inv)[:, None]
-        return dx.reshape(self.shape).swapaxes(0, 1), dw, db
+        return from_channel_rows(dx, self.shape, self.order), dw, db
 
     def onnx(self, graph: GraphBuilder, x: str, weight: str, bias: str) -> str:
         raise NotImplementedError("batch statistics belong to training: call model.eval() first")

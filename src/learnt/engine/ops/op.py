@@ -54,6 +54,21 @@ def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
     return np.add.reduce(grad, axis=axes, keepdims=True).reshape(shape)
 
 
+def channel_rows(x: Array) -> tuple[Array, tuple[int, ...]]:
+    """(N, C, …) as (C, m): a channel a row; and the order of dimensions that it was read in.
+
+    The dimensions are taken as they lie in memory, so what a convolution made is not copied.
+    """
+    others = sorted((d for d in range(x.ndim) if d != 1), key=lambda d: -x.strides[d])
+    order = (1, *others)
+    return x.transpose(order).reshape(x.shape[1], -1), order
+
+
+def from_channel_rows(rows: Array, shape: tuple[int, ...], order: tuple[int, ...]) -> Array:
+    """The way back from `channel_rows`, for an array of `shape`."""
+    return rows.reshape([shape[d] for d in order]).transpose(np.argsort(order))
+
+
 def normalize_dims(dims: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
     """Dimensions as sorted non-negative numbers; None is all of them."""
     if dims is None:

@@ -74,15 +74,21 @@ class MaxPool2d(Pool2d):
 
     def backward(self, grad: Array) -> Grads:
         back = np.zeros_like(self.x, dtype=grad.dtype)  # the same layout as x: fast slices
-        left: Array | None = None  # windows whose maximum is still to be found
-        for at in self.windows(self.x.shape):
+        apart = self.stride[0] >= self.kernel[0] and self.stride[1] >= self.kernel[1]
+        windows = self.windows(self.x.shape)
+        for number, at in enumerate(windows):
             here = self.x[at] == self.z
-            if left is None:
-                left = ~here
-            else:
+            if number == 0:
+                left = ~here  # windows whose maximum is still to be found
+            elif number < len(windows) - 1:
                 here &= left
                 left ^= here
-            back[at] += grad * here
+            else:
+                here = left
+            if apart:  # no two windows meet
+                np.multiply(grad, here, out=back[at])
+            else:
+                back[at] += grad * here
         return (self.unpad(back),)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:

@@ -1,0 +1,52 @@
+"""`learnt demo`: real data, a training, a program, and the program at work."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import typer
+
+from learnt.cli.output import progress
+from learnt.cli.pictures import side_by_side
+from learnt.cli.train import check_writable, teach
+from learnt.data.catalogue import dataset, get_data
+from learnt.data.images import Images
+from learnt.runner.images import decode
+from learnt.training.learner import Learner
+
+OUT = typer.Option(Path("digits.pyz"), "-o", "--out", help="The program file.")
+AS_JSON = typer.Option(False, "--json", help="Print one JSON object, and nothing else.")
+SHOWN = 8  # pictures
+
+
+def demo(out: Path = OUT, as_json: bool = AS_JSON) -> None:
+    """Learn to read handwritten digits, and run the program that comes out.
+
+    Example: learnt demo
+    """
+    begun = time.perf_counter()
+    check_writable(out)
+    if not as_json and not dataset("digits").folder().is_dir():
+        print("Getting the data set digits (1.4 MB, once)…", flush=True)
+    data = Images(get_data("digits"))
+    learner = Learner(data, callbacks=progress(as_json))
+    teach(learner, out, None, None, begun, as_json)
+    if not as_json:
+        _show(learner, out)
+
+
+def _show(learner: Learner, out: Path) -> None:
+    """Run the program, as a program, on pictures it never saw; show them with its answers."""
+    numbers = learner.data.split.test[:: len(learner.data.split.test) // SHOWN][:SHOWN]
+    pictures = [learner.data.pictures[number] for number in numbers]
+    command = [sys.executable, str(out), *(str(picture.path) for picture in pictures)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    answers = [line.rpartition(": ")[2] for line in done.stdout.splitlines()]
+    print(f"\nThe program at work, on pictures it never saw:  ./{out} PICTURE...\n")
+    captions = [
+        answer if answer.split()[0] == picture.label else f"{answer} ✗ {picture.label}"
+        for answer, picture in zip(answers, pictures, strict=True)
+    ]
+    print(side_by_side([decode(picture.path, 1) for picture in pictures], captions))
+    print("\nNext: learnt train YOUR-FOLDER -o NAME.pyz   (a folder of pictures for each class)")

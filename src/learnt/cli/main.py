@@ -1,0 +1,66 @@
+"""`learnt`: the verbs, and what happens to errors.
+
+What a user can mend is one message on stderr and exit code 2; a missing library is 3.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import TyperException
+
+from learnt.cli import bodies, data, demo, info, run, test, train
+from learnt.cli.output import say_error
+from learnt.errors import LearntError
+from learnt.version import __version__
+
+HELP = "Deep learning for coders: programs that are learnt, not written."
+
+app = typer.Typer(help=HELP, add_completion=False, rich_markup_mode=None)
+app.command("demo")(demo.demo)
+app.command("train")(train.train)
+app.command("test")(test.test_program)
+app.command("run")(run.run)
+app.command("info")(info.info)
+app.add_typer(data.app, name="data")
+app.add_typer(bodies.app, name="bodies")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"learnt {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def learnt(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", callback=_version, help="Show the version."),
+) -> None:
+    """Deep learning for coders: programs that are learnt, not written."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        result = app(args=arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except LearntError as error:
+        say_error(str(error))
+        return error.exit_code
+    except typer.Exit as leaving:
+        return leaving.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        say_error("stopped")
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except TyperException as error:  # what the parser of options says of a wrong one
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "learnt"
+        message = getattr(error, "format_message", error.__str__)()
+        say_error(f"{message}\nSee: {path} --help")
+        return 2

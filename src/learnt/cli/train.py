@@ -1,0 +1,134 @@
+"""`learnt train`: examples in, a program out. The main job."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from learnt.cli.output import progress, say_data, say_error, say_evaluation, say_json
+from learnt.data.images import Images
+from learnt.errors import OutputError, UsageError
+from learnt.runner.text import shown
+from learnt.training.learner import Learner
+from learnt.training.plan import duration
+
+SOURCE = typer.Argument(None, help="A folder with one folder a class, or a CSV of file,label.")
+OUT = typer.Option(None, "-o", "--out", help="The program file [SOURCE's name .pyz].")
+LABEL = typer.Option(None, help="The column of labels in a CSV.")
+FILE = typer.Option(None, help="The column of files in a CSV.")
+EPOCHS = typer.Option(None, help="Train for so many passes over the data.")
+MINUTES = typer.Option(None, help="Train for so many minutes at most.")
+MODEL = typer.Option(None, help="convnet or efficientnet-lite0 [what suits the data].")
+ENGINE = typer.Option("numpy", help="What runs the training: numpy, the built-in engine.")
+SEED = typer.Option(0, min=0, help="Equal seeds give equal programs.")
+PLAN = typer.Option(False, "--plan", help="Say what would be done, why, how long; and stop.")
+RESUME = typer.Option(None, metavar="RUN", help="Go on with a run that was stopped.")
+AS_JSON = typer.Option(False, "--json", help="Print one JSON object, and nothing else.")
+
+
+def train(
+    source: Path | None = SOURCE,
+    out: Path | None = OUT,
+    file: str | None = FILE,
+    label: str | None = LABEL,
+    epochs: int | None = EPOCHS,
+    minutes: float | None = MINUTES,
+    model: str | None = MODEL,
+    engine: str = ENGINE,
+    seed: int = SEED,
+    plan: bool = PLAN,
+    resume: str | None = RESUME,
+    as_json: bool = AS_JSON,
+) -> None:
+    """Learn a program from labelled examples.
+
+    Example: learnt train pets/ -o pets.pyz
+    """
+    begun = time.perf_counter()
+    if engine != "numpy":
+        raise UsageError(f"the engine must be numpy, so far; got {engine!r}")
+    if resume is not None:
+        if source is not None or epochs is not None or minutes is not None:
+            raise UsageError(
+                "--resume RUN goes on as the run was started: give nothing else but -o"
+            )
+        learner = Learner.resume(resume, progress(as_json))
+        out = out or Path(learner.options["out"])
+    elif source is None:
+        raise UsageError("give a folder with one folder a class, or a CSV of file,label")
+    else:
+        out = out or Path(source.resolve().name + ".pyz").with_suffix(".pyz")
+        data = Images(source, file=file, label=label, seed=seed)
+        learner = Learner(data, model=model, seed=seed, callbacks=progress(as_json))
+        learner.options["out"] = str(out.absolute())
+    if plan:
+        return _show_plan(learner, epochs, minutes, as_json)
+    check_writable(out)
+    teach(learner, out, epochs, minutes, begun, as_json)
+    return None
+
+
+def teach(
+    learner: Learner,
+    out: Path,
+    epochs: int | None,
+    minutes: float | None,
+    begun: float,
+    as_json: bool,
+) -> None:
+    """Train, evaluate, write the program, and say so."""
+    if not as_json:
+        say_data(learner.data)
+    before = list(learner.data.notes)
+    learner.fit(epochs, minutes)
+    evaluation, program = learner.evaluate(), learner.program()
+    program.save(out)
+    seconds = {"total": time.perf_counter() - begun, **learner.seconds}
+    if as_json:
+        return say_json(_summary(learner, out, evaluation.as_dict(), seconds))
+    for note in learner.data.notes:
+        if note not in before:
+            say_error(f"note: {note}")
+    say_evaluation(evaluation)
+    size = len(program.archive.data) / 1e6
+    print(f"wrote {shown(out)} ({size:.1f} MB) after {duration(seconds['total'])}")
+    return None
+
+
+def check_writable(out: Path) -> None:
+    """Say now, and not after the training, that the program could not be written."""
+    if out.is_dir():
+        raise OutputError(f"{shown(out)} is a folder: give -o the name of a file")
+    if not out.absolute().parent.is_dir():
+        raise OutputError(
+            f"the folder {shown(out.absolute().parent)} does not exist: make it, or choose "
+            "another place with -o"
+        )
+
+
+def _show_plan(learner: Learner, epochs: int | None, minutes: float | None, as_json: bool) -> None:
+    made = learner.plan(epochs, minutes)
+    if as_json:
+        return say_json(made.as_dict())
+    say_data(learner.data)
+    print(made.describe())
+    return None
+
+
+def _summary(
+    learner: Learner, out: Path, figures: dict[str, Any], seconds: dict[str, float]
+) -> dict[str, Any]:
+    data, run = learner.data, learner.run
+    return {
+        "program": str(out),
+        "task": "image-classification",
+        "classes": data.classes,
+        "examples": {side: len(data.split[side]) for side in ("train", "valid", "test")},
+        **{key: figures[key] for key in ("metric", "value", "baseline", "interval")},
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "model": learner.made_plan.model,
+        "engine": "numpy",
+        "run": run.name if run else None,
+        "notes": data.notes,
+    }

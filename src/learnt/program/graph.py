@@ -1,0 +1,32 @@
+"""The whole program as one ONNX graph: pictures of any size in, probabilities out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from learnt.data.prepare import image_shape
+from learnt.engine import nn
+from learnt.engine.onnx import Graph, fold_batch_norm, write
+from learnt.engine.tensor import Tensor
+
+WriteInputs = Callable[[Graph, str], str]  # appends what turns pictures into the model's input
+
+
+def program_graph(
+    write_inputs: WriteInputs, model: nn.Module, row: npt.NDArray[Any], channels: int
+) -> bytes:
+    """Prepare → (body) → model → softmax: `images` (N, H, W, C) bytes → `probabilities` (N, K).
+
+    `row` is one input of the model, of shape (1, …).
+    """
+    graph = Graph()
+    graph.inputs.append(("images", np.dtype(np.uint8), image_shape(channels)))
+    entry = write_inputs(graph, "images")
+    scores = write(graph, model, entry, Tensor(np.repeat(row, graph.batch, axis=0)))
+    fold_batch_norm(graph)
+    probabilities = graph.add("Softmax", scores.name, axis=1)
+    graph.outputs.append((probabilities, np.dtype(np.float32), ["batch", *scores.shape[1:]]))
+    data: bytes = graph.proto().SerializeToString()
+    return data

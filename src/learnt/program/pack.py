@@ -1,0 +1,118 @@
+"""Writing a program file: a zip that Python runs, with the runner, the graph and its card.
+
+What is written is first compared with the answers it must give: a program that would answer
+otherwise is never written.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from learnt.errors import MismatchError
+from learnt.runner.archive import FORMAT, parse_archive
+from learnt.runner.program import Program
+from learnt.version import __version__
+
+SHEBANG = b"#!/usr/bin/env python3\n"
+MAIN = """import sys
+
+if sys.version_info < (3, 11):
+    sys.exit("error: this program needs Python 3.11 or newer")
+
+from learnt.runner.main import main
+
+sys.exit(main())
+"""
+PACKAGE = '"""What a program needs of learnt."""\n'
+TOLERANCE = 1e-4  # of a probability, between the answer wanted and the program's
+SELFTESTS = 3  # pictures that travel in the file
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # zip's first moment: the same training gives the same bytes
+
+
+@dataclass(frozen=True)
+class Check:
+    """Pictures, decoded, with the probabilities (N, K) that the program must give for them."""
+
+    names: list[str]
+    pictures: list[npt.NDArray[np.uint8]]
+    wanted: npt.NDArray[np.float32]
+
+
+def pack(graph: bytes, facts: dict[str, Any], card: str, check: Check) -> Program:
+    """A program of an ONNX graph; `facts` go into its manifest (task, labels, input, …).
+
+    Raises MismatchError where the program does not answer as `check` wants, alone or in batches.
+    """
+    members = {
+        "__main__.py": MAIN.encode(),
+        "learnt/__init__.py": PACKAGE.encode(),
+        "learnt/errors.py": _source("learnt", "errors.py"),
+        **_runner(),
+        "model.onnx": graph,
+        "card.md": card.encode("utf-8", "replace"),
+    }
+    facts = {"format": FORMAT, "learnt": __version__, **facts}
+    draft = Program(parse_archive(_zipped(members, facts), "the program"))
+    _compare(draft, check)
+    members.update(_selftests(draft, check))
+    return Program(parse_archive(_zipped(members, facts), "the program"))
+
+
+def _compare(program: Program, check: Check) -> None:
+    for name, picture, wanted in zip(check.names, check.pictures, check.wanted, strict=True):
+        for batch in (1, 3):
+            away = float(np.abs(program.probabilities([picture] * batch) - wanted).max())
+            if not away <= TOLERANCE:
+                raise MismatchError(
+                    f"the program must answer as its Learner does, within {TOLERANCE}; for {name} "
+                    f"at batch {batch} a probability differs by {away:.2g}. Nothing was written"
+                )
+
+
+def _selftests(program: Program, check: Check) -> dict[str, bytes]:
+    """A few of the pictures, with the program's answers."""
+    members, expected = {}, {}
+    for number, picture in enumerate(check.pictures[:: max(1, len(check.pictures) // SELFTESTS)]):
+        file = io.BytesIO()
+        Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture).save(file, "PNG")
+        members[f"selftest/input_{number}.png"] = file.getvalue()
+        expected[f"input_{number}.png"] = program(file.getvalue()).probabilities
+    members["selftest/expected.json"] = json.dumps(expected).encode()
+    return members
+
+
+def _zipped(members: dict[str, bytes], facts: dict[str, Any]) -> bytes:
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(members.items())}
+    manifest = json.dumps({**facts, "sha256": hashes}, indent=1).encode()
+    file = io.BytesIO()
+    file.write(SHEBANG)
+    with zipfile.ZipFile(file, "a") as archive:
+        for name, data in {"manifest.json": manifest, **members}.items():
+            info = zipfile.ZipInfo(name, EARLIEST)
+            info.external_attr = 0o644 << 16
+            stored = name.endswith((".onnx", ".png"))
+            info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+            archive.writestr(info, data)
+    return file.getvalue()
+
+
+def _runner() -> dict[str, bytes]:
+    """The runner's own files, as they are installed: what was tested is what travels."""
+    names = sorted(
+        entry.name
+        for entry in resources.files("learnt.runner").iterdir()
+        if entry.name.endswith(".py")
+    )
+    return {f"learnt/runner/{name}": _source("learnt.runner", name) for name in names}
+
+
+def _source(package: str, name: str) -> bytes:
+    return resources.files(package).joinpath(name).read_bytes()

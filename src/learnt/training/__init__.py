@@ -1,0 +1,1 @@
+"""From prepared examples to a trained model: the plan, the features, the loop, the figures."""

@@ -1,0 +1,75 @@
+"""What happens around the loop: saving, stopping in time, stopping when asked."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from learnt.errors import LearntError
+from learnt.training.loop import Callback, Loop
+
+SAVE_EPOCH, SAVE_STEP = 0.5, 30.0  # seconds between checkpoints, at an epoch's end and within
+
+
+class Interrupted(LearntError):  # noqa: N818 - it is not an error, but the user's wish
+    """The user stopped training with Ctrl-C; everything is saved."""
+
+    exit_code = 130
+
+
+class Checkpoints(Callback):
+    """Saves the run now and then, at its end, and when Ctrl-C is pressed.
+
+    Ctrl-C waits for the step that is being made, so that what is saved is whole.
+    """
+
+    def __init__(self, save: Callable[[], None], resume: str) -> None:
+        self.save, self.resume = save, resume
+        self.saved = time.perf_counter()
+        self.asked = False
+        self.before: Any = None
+
+    def on_start(self, loop: Loop) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self.before = signal.signal(signal.SIGINT, self._ask)
+
+    def after_step(self, loop: Loop) -> None:
+        if self.asked:
+            self._save()
+            raise Interrupted(
+                f"stopped in epoch {loop.epoch + 1} of {loop.epochs}; nothing is lost. "
+                f"Go on with: {self.resume}"
+            )
+        self._save_after(SAVE_STEP)
+
+    def after_epoch(self, loop: Loop) -> None:
+        self._save_after(0.0 if loop.epoch == loop.epochs else SAVE_EPOCH)
+
+    def on_end(self, loop: Loop) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:  # asked twice: at once, then
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def _save_after(self, seconds: float) -> None:
+        if time.perf_counter() - self.saved >= seconds:
+            self._save()
+
+    def _save(self) -> None:
+        self.save()
+        self.saved = time.perf_counter()
+
+
+class Deadline(Callback):
+    """Ends training when its time is over, whatever was planned."""
+
+    def __init__(self, minutes: float) -> None:
+        self.end = time.perf_counter() + minutes * 60
+
+    def after_step(self, loop: Loop) -> None:
+        loop.stop = loop.stop or time.perf_counter() > self.end

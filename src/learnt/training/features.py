@@ -1,0 +1,258 @@
+"""Inputs for a model: prepared pictures, or the features that a frozen body sees in them.
+
+Both stream: pictures are decoded by several threads, a few ahead, and what is kept goes to a
+file that is mapped into memory. Features are computed once per picture, in ONNX Runtime, and
+cached by (file bytes, preparation, body): other labels or a second training find them again.
+"""
+
+import hashlib
+import json
+import math
+import os
+import sqlite3
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from learnt.data.batches import Transform
+from learnt.data.images import Images, in_threads
+from learnt.data.prepare import Preparation, Preparer
+from learnt.engine.onnx import Graph
+from learnt.errors import ImageError, OutputError
+from learnt.models.bodies import Body
+from learnt.storage import cache_folder
+from learnt.training.augment import SmallAffine
+
+Array = npt.NDArray[Any]
+Progress = Callable[[int, int], None]  # (done, of)
+LARGE_SIDE = 100  # pixels, from which decoding a picture is worth a thread
+CHUNK = 8  # pictures that one thread takes through decoding and the body
+
+VIEWS: dict[str, Callable[[Array], Array]] = {  # of prepared pictures (N, C, H, W)
+    "whole": lambda pictures: pictures,
+    "flip": lambda pictures: pictures[..., ::-1],
+}
+
+
+class Inputs(Protocol):
+    """How pictures become what the model takes, in training and in the program."""
+
+    preparation: Preparation
+
+    def collect(self, images: Images, progress: Progress) -> Array:
+        """The model's inputs for all pictures, (len(images), …); bad ones are left out."""
+
+    def plain(self, rows: Array) -> Array:
+        """Collected rows as the model takes them outside training."""
+
+    def augmentation(self, seed: int) -> Transform | None:
+        """How rows are changed at random in training, if they are."""
+
+    def write(self, graph: Graph, name: str) -> str:
+        """Append to a graph what turns pictures `name` into the model's input."""
+
+
+def decoded(images: Images, number: int, preparation: Preparation) -> npt.NDArray[np.uint8]:
+    """One picture as the preparation takes it: (H, W, C) bytes."""
+    return images.decoded(number, preparation.channels, preparation.size)
+
+
+class PreparedPictures:
+    """The model sees the pictures themselves: (N, C, size, size) bytes."""
+
+    def __init__(self, preparation: Preparation) -> None:
+        self.preparation = preparation
+
+    def collect(self, images: Images, progress: Progress) -> Array:
+        size, prepare = self.preparation.size, Preparer(self.preparation)
+
+        def one(number: int) -> Array | str:
+            try:
+                return prepare(decoded(images, number, self.preparation))
+            except ImageError as error:
+                return str(error)
+
+        shape = (len(images), self.preparation.channels, size, size)
+        answers = in_threads(one, range(len(images)), threads=images.summary().side > LARGE_SIDE)
+        return _collected(images, shape, np.uint8, answers, progress)
+
+    def plain(self, rows: Array) -> Array:
+        return rows
+
+    def augmentation(self, seed: int) -> Transform | None:
+        return SmallAffine(self.preparation.size, self.preparation.size, seed)
+
+    def write(self, graph: Graph, name: str) -> str:
+        return self.preparation.write(graph, name)
+
+
+class BodyFeatures:
+    """The model sees what a frozen body makes of each view: (N, views, features) float32."""
+
+    def __init__(self, preparation: Preparation, body: Body, views: Sequence[str]) -> None:
+        self.preparation, self.body, self.views = preparation, body, tuple(views)
+
+    def collect(self, images: Images, progress: Progress) -> Array:
+        shape = (len(images), len(self.views), self.body.features)
+        with _cache(self._key()) as cache:
+            answers = self._answers(images, cache)
+            return _collected(images, shape, np.float32, answers, progress)
+
+    def plain(self, rows: Array) -> Array:
+        return rows[:, 0]  # the first view is the picture as it is
+
+    def augmentation(self, seed: int) -> Transform | None:
+        return _one_view
+
+    def write(self, graph: Graph, name: str) -> str:
+        import onnx
+
+        prepared = self.preparation.write(graph, name)
+        return graph.include(onnx.load_model_from_string(self.body.onnx()), prepared)
+
+    def _key(self) -> str:
+        facts = {**self.preparation.describe(), **self.body.describe(), "views": self.views}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _answers(self, images: Images, cache: sqlite3.Connection) -> Iterator[Array | str]:
+        """The features of each picture, in order: from the cache, or computed and kept there."""
+        size = len(self.views) * self.body.features * np.dtype(np.float32).itemsize
+        waiting: deque[tuple[list[str], dict[str, bytes]]] = deque()
+
+        def work() -> Iterator[list[int]]:
+            for at in range(0, len(images), CHUNK):
+                numbers = range(at, min(at + CHUNK, len(images)))
+                digests = [images.pictures[i].digest for i in numbers]
+                found = _known(cache, digests, size)
+                waiting.append((digests, found))
+                yield [i for i in numbers if images.pictures[i].digest not in found]
+
+        for computed in in_threads(_Computer(self, images), work()):
+            digests, found = waiting.popleft()
+            fresh = {images.pictures[i].digest: row for i, row in computed.items()}
+            rows = [(key, row.tobytes()) for key, row in fresh.items() if not isinstance(row, str)]
+            if rows:
+                cache.executemany("INSERT OR REPLACE INTO features VALUES (?, ?)", rows)
+                cache.commit()
+            for digest in digests:
+                if digest in fresh:
+                    yield fresh[digest]
+                else:
+                    yield np.frombuffer(found[digest], np.float32).reshape(len(self.views), -1)
+
+
+def _one_view(rows: Array, random: np.random.Generator) -> Array:
+    """One of each picture's views: (N, views, features) → (N, features)."""
+    return rows[np.arange(len(rows)), random.integers(rows.shape[1], size=len(rows))]
+
+
+class _Computer:
+    """Decodes, prepares and runs the body on a few pictures; called by several threads."""
+
+    def __init__(self, inputs: BodyFeatures, images: Images) -> None:
+        self.inputs, self.images = inputs, images
+        self.prepare = Preparer(inputs.preparation)
+        self.session: Any = None
+
+    def __call__(self, numbers: list[int]) -> dict[int, Array | str]:
+        """Features (views, features) or what is wrong with the picture, by its number."""
+        answers: dict[int, Array | str] = {}
+        prepared: dict[int, Array] = {}
+        for number in numbers:
+            try:
+                picture = decoded(self.images, number, self.inputs.preparation)
+                prepared[number] = self.prepare(picture)
+            except ImageError as error:
+                answers[number] = str(error)
+        if prepared:
+            stacked = np.stack(list(prepared.values()))
+            views = [self._run(VIEWS[view](stacked)) for view in self.inputs.views]
+            answers.update(zip(prepared, np.stack(views, axis=1), strict=True))
+        return answers
+
+    def _run(self, pictures: Array) -> Array:
+        if self.session is None:
+            self.session = self._open()
+        features: Array = self.session.run(None, {"pictures": np.ascontiguousarray(pictures)})[0]
+        return features
+
+    def _open(self) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # the pictures are shared out to threads instead
+        options.log_severity_level = 4
+        model = self.inputs.body.onnx()
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _collected(
+    images: Images,
+    shape: tuple[int, ...],
+    dtype: type[np.generic],
+    answers: Iterator[Array | str],
+    progress: Progress,
+) -> Array:
+    """All the answers in one array that lives in a file, not in memory."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    try:
+        file = tempfile.TemporaryFile(prefix="learnt-")  # noqa: SIM115 - lives as long as the array
+        if hasattr(os, "posix_fallocate"):  # a full disk says so here, and not by a signal later
+            os.posix_fallocate(file.fileno(), 0, size)
+        rows: Array = np.memmap(file, dtype, "w+", shape=shape)
+    except OSError as error:
+        raise OutputError(
+            f"the prepared inputs need {size / 1e6:.0f} MB in the folder for temporary files: "
+            f"{error.strerror or error}"
+        ) from None
+    bad: dict[int, str] = {}
+    for number, answer in enumerate(answers):
+        if isinstance(answer, str):
+            bad[number] = answer
+        else:
+            rows[number] = answer
+        progress(number + 1, len(images))
+    images.leave_out(bad)
+    return rows
+
+
+@contextmanager
+def _cache(key: str) -> Iterator[sqlite3.Connection]:
+    """The cached features of one preparation and body, by the sha256 of each file."""
+    path = cache_folder("features") / f"{key}.sqlite"
+    try:
+        with closing(_opened(path)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise OutputError(
+            f"the cache of features {path} cannot be used: {error}. Is the disk full? "
+            "The file may be deleted; it will be made anew"
+        ) from None
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(path, timeout=60)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS features (digest TEXT PRIMARY KEY, numbers BLOB NOT NULL)"
+        )
+        return connection
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        path.unlink()  # not a database any more; it holds nothing that cannot be made again
+        return _opened(path)
+
+
+def _known(cache: sqlite3.Connection, digests: list[str], size: int) -> dict[str, bytes]:
+    marks = ", ".join("?" * len(digests))
+    query = f"SELECT digest, numbers FROM features WHERE digest IN ({marks})"  # noqa: S608 - marks
+    return {digest: row for digest, row in cache.execute(query, digests) if len(row) == size}

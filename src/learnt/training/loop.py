@@ -1,0 +1,56 @@
+"""Where training is: what the loop and its callbacks share, and what a checkpoint holds."""
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class Loop:
+    """The state of one training: which step of which epoch, and what happened so far."""
+
+    epochs: int
+    steps: int  # in an epoch
+    epoch: int = 0
+    step: int = 0  # in this epoch: so many are done
+    total_loss: float = 0.0  # of this epoch
+    history: list[dict[str, Any]] = field(default_factory=list)
+    stop: bool = False  # a callback may set it: the loop ends after this step
+    started: float = field(default_factory=time.perf_counter)
+
+    def finish_epoch(self, figures: dict[str, float]) -> None:
+        """Note the epoch's figures, and go on to the next."""
+        self.history.append(
+            {
+                "epoch": self.epoch + 1,
+                "loss": self.total_loss / max(1, self.step),
+                **figures,
+                "seconds": round(time.perf_counter() - self.started, 3),
+            }
+        )
+        self.epoch, self.step, self.total_loss = self.epoch + 1, 0, 0.0
+
+    def progress(self) -> dict[str, Any]:
+        """As plain data, from which `Loop(**…)` goes on."""
+        data = asdict(self)
+        del data["stop"], data["started"]
+        return data
+
+
+class Callback:
+    """Something to do at certain moments of training; a subclass overrides some of these."""
+
+    def on_inputs(self, done: int, of: int) -> None:
+        """`done` of so many examples are prepared."""
+
+    def on_start(self, loop: Loop) -> None:
+        """Training begins, or goes on."""
+
+    def after_step(self, loop: Loop) -> None:
+        """A batch was learnt from."""
+
+    def after_epoch(self, loop: Loop) -> None:
+        """Every training example was seen once more; `loop.history[-1]` has the figures."""
+
+    def on_end(self, loop: Loop) -> None:
+        """Training is over, by success or by an exception."""

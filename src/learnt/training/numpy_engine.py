@@ -1,0 +1,87 @@
+"""The built-in engine under the Learner: one step of training, and answers in batches.
+
+This is all that the loop knows of an engine; another one has the same five methods.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import learnt.engine as torch
+from learnt.engine import nn
+from learnt.engine.tensor import Tensor
+from learnt.training.checkpoint import Arrays
+from learnt.training.plan import Recipe
+
+Array = npt.NDArray[Any]
+
+
+class NumpyEngine:
+    """A model, its optimiser and its schedule."""
+
+    name = "numpy"
+
+    def __init__(self, model: nn.Module, recipe: Recipe, total_steps: int) -> None:
+        self.model = model
+        self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self.optimizer = recipe.optimizer(model)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, recipe.lr, total_steps, recipe.warm_up, recipe.cycle_momentum
+        )
+
+    def step(self, inputs: Array, targets: Array) -> float:
+        """Forward, loss, backward, update: the loss on this batch, before the update."""
+        loss = self.loss(self.model(Tensor(inputs)), Tensor(targets))
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.schedule.step()
+        return float(loss.array)
+
+    def scores(self, batches: Iterable[Array]) -> Array:
+        """The model's results in evaluation mode, for any number of batches of inputs."""
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                parts = [self.model(Tensor(inputs)).array for inputs in batches]
+        finally:
+            self.model.train()
+        return np.concatenate(parts)
+
+    def state(self) -> tuple[Arrays, dict[str, Any]]:
+        """Everything that the next step depends on: arrays, and plain numbers."""
+        arrays = {f"model.{name}": t.array for name, t in self.model.state_dict().items()}
+        numbers: dict[str, dict[str, Any]] = {}
+        optimizer = self.optimizer.state_dict()
+        for at, state in optimizer["state"].items():
+            for name, value in state.items():
+                if isinstance(value, np.ndarray):
+                    arrays[f"optimizer.{at}.{name}"] = value
+                else:
+                    numbers.setdefault(str(at), {})[name] = value
+        return arrays, {
+            "optimizer": numbers,
+            "step": self.schedule.last_epoch,
+            "random": torch.get_rng_state(),
+        }
+
+    def load_state(self, arrays: Arrays, numbers: dict[str, Any]) -> None:
+        """Go on where `state` was called, to the very same next step."""
+        model = {
+            k.removeprefix("model."): Tensor(v) for k, v in arrays.items() if k[:6] == "model."
+        }
+        self.model.load_state_dict(model)
+        states: dict[int, dict[str, Any]] = {
+            int(at): dict(state) for at, state in numbers["optimizer"].items()
+        }
+        for key, value in arrays.items():
+            kind, _, rest = key.partition(".")
+            if kind == "optimizer":
+                at, _, name = rest.partition(".")
+                states.setdefault(int(at), {})[name] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+        self.schedule.load_state_dict({"last_epoch": numbers["step"]})
+        torch.set_rng_state(numbers["random"])
