@@ -92,7 +92,7 @@ class Images:
             if isinstance(answer, Picture):
                 self.pictures.append(answer)
             else:
-                self.bad.append(answer)
+                self.bad.append(self._short(answer))
         self._check_bad()
         self._leave_out_contradictions()
         self.classes = sorted({picture.label for picture in self.pictures})
@@ -149,11 +149,16 @@ class Images:
         """
         if not reasons:
             return
-        self.bad.extend(reasons.values())
+        self.bad.extend(map(self._short, reasons.values()))
         self._check_bad()
         sides = [np.array([i for i in self.split[s] if i not in reasons], np.int64) for s in SIDES]
         self.split = Split(*sides)
         self._check_sides(self.split)
+
+    def _short(self, message: str) -> str:
+        """A message with paths as seen from the source: shorter, and nobody else's business."""
+        folder = self.source if self.source.is_dir() else self.source.parent
+        return message.replace(shown(folder) + os.sep, "")
 
     def _check_bad(self) -> None:
         self.notes = [note for note in self.notes if not note.startswith("left out")]

