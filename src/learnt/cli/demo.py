@@ -4,20 +4,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from learnt.cli.output import progress
-from learnt.cli.pictures import side_by_side
 from learnt.cli.train import check_writable, teach
-from learnt.data.catalogue import dataset, get_data
-from learnt.data.images import Images
-from learnt.runner.images import decode
-from learnt.training.learner import Learner
+
+if TYPE_CHECKING:
+    from learnt.training.learner import Learner
 
 OUT = typer.Option(Path("digits.pyz"), "-o", "--out", help="The program file.")
 AS_JSON = typer.Option(False, "--json", help="Print one JSON object, and nothing else.")
-SHOWN = 8  # pictures
 
 
 def demo(out: Path = OUT, as_json: bool = AS_JSON) -> None:
@@ -26,6 +24,10 @@ def demo(out: Path = OUT, as_json: bool = AS_JSON) -> None:
     Example: learnt demo
     """
     begun = time.perf_counter()
+    from learnt.data.catalogue import dataset, get_data
+    from learnt.data.images import Images
+    from learnt.training.learner import Learner
+
     check_writable(out)
     if not as_json and not dataset("digits").folder().is_dir():
         print("Getting the data set digits (1.4 MB, once)…", flush=True)
@@ -36,10 +38,13 @@ def demo(out: Path = OUT, as_json: bool = AS_JSON) -> None:
         _show(learner, out)
 
 
-def _show(learner: Learner, out: Path) -> None:
+def _show(learner: "Learner", out: Path) -> None:
     """Run the program, as a program, on pictures it never saw; show them with its answers."""
-    numbers = learner.data.split.test[:: len(learner.data.split.test) // SHOWN][:SHOWN]
-    pictures = [learner.data.pictures[number] for number in numbers]
+    from learnt.cli.pictures import side_by_side
+    from learnt.runner.images import decode
+
+    test = [learner.data.pictures[number] for number in learner.data.split.test]
+    pictures = [next(p for p in test if p.label == label) for label in learner.data.classes]
     command = [sys.executable, str(out), *(str(picture.path) for picture in pictures)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     answers = [line.rpartition(": ")[2] for line in done.stdout.splitlines()]

@@ -6,7 +6,6 @@ from pathlib import Path
 import typer
 
 from learnt.cli.output import say_json
-from learnt.runner.program import load
 
 PROGRAM = typer.Argument(help="A program file.")
 AS_JSON = typer.Option(False, "--json", help="Print the manifest as one JSON object.")
@@ -17,6 +16,8 @@ def info(program: Path = PROGRAM, as_json: bool = AS_JSON) -> None:
 
     Example: learnt info pets.pyz
     """
+    from learnt.runner.program import load
+
     loaded = load(program)
     if as_json:
         say_json(loaded.manifest)

@@ -3,6 +3,7 @@
 What a user can mend is one message on stderr and exit code 2; a missing library is 3.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -44,8 +45,11 @@ def learnt(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names may hold what a terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     try:
-        result = app(args=arguments, standalone_mode=False)
+        result = app(args=arguments, prog_name="learnt", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except LearntError as error:
         say_error(str(error))

@@ -3,12 +3,14 @@
 import json
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from learnt.data.images import Images
 from learnt.runner.text import percent
 from learnt.training.loop import Callback, Loop
-from learnt.training.metrics import Evaluation
+
+if TYPE_CHECKING:
+    from learnt.data.images import Images
+    from learnt.training.metrics import Evaluation
 
 LINE_EVERY = 5.0  # seconds between plain lines
 
@@ -18,19 +20,24 @@ def say_error(message: str) -> None:
     print(f"error: {message}", file=sys.stderr)
 
 
+def say_note(note: str) -> None:
+    """What a person should know, on stderr, so that stdout holds results only."""
+    print(f"note: {note}", file=sys.stderr)
+
+
 def say_json(value: Any) -> None:
     """One JSON object on a line of stdout."""
     print(json.dumps(value), flush=True)
 
 
-def say_data(data: Images) -> None:
+def say_data(data: "Images") -> None:
     """What was found, and what was done with it."""
     print(data, flush=True)
     for note in data.notes:
-        print(f"note: {note}", file=sys.stderr)
+        say_note(note)
 
 
-def say_evaluation(evaluation: Evaluation) -> None:
+def say_evaluation(evaluation: "Evaluation") -> None:
     """The figure, never alone; and the commonest mistakes."""
     print(evaluation)
     worst = evaluation.worst_confusions()

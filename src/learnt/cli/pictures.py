@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Picture = npt.NDArray[np.uint8]
-WIDTH = 20  # columns a picture
+WIDTH = 18  # columns a picture
 SHADES = " .:-=+*#%@"
 
 

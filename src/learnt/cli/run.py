@@ -4,9 +4,6 @@ from pathlib import Path
 
 import typer
 
-from learnt.runner.main import answer
-from learnt.runner.program import load
-
 PROGRAM = typer.Argument(help="A program file.")
 INPUTS = typer.Argument(metavar="INPUT...", help="Pictures; - is standard input.")
 AS_JSON = typer.Option(False, "--json", help="Print one JSON object a line.")
@@ -17,4 +14,7 @@ def run(program: Path = PROGRAM, inputs: list[str] = INPUTS, as_json: bool = AS_
 
     Example: learnt run pets.pyz cat.jpg dog.jpg
     """
+    from learnt.runner.main import answer
+    from learnt.runner.program import load
+
     return answer(load(program), inputs, as_json)

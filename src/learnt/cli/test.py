@@ -4,9 +4,7 @@ from pathlib import Path
 
 import typer
 
-from learnt.cli.output import say_evaluation, say_json
-from learnt.runner.program import load
-from learnt.training.testing import measure
+from learnt.cli.output import say_evaluation, say_json, say_note
 
 PROGRAM = typer.Argument(help="A program file.")
 SOURCE = typer.Argument(help="Labelled examples, as for train; all of them are tested on.")
@@ -26,10 +24,13 @@ def test_program(
 
     Example: learnt test pets.pyz more-pets/
     """
+    from learnt.runner.program import load
+    from learnt.training.testing import measure
+
     evaluation, notes = measure(load(program), source, file, label)
     if as_json:
         return say_json({**evaluation.as_dict(), "notes": notes})
     for note in notes:
-        print(f"note: {note}")
+        say_note(note)
     say_evaluation(evaluation)
     return None

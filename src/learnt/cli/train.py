@@ -1,17 +1,18 @@
 """`learnt train`: examples in, a program out. The main job."""
 
+import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from learnt.cli.output import progress, say_data, say_error, say_evaluation, say_json
-from learnt.data.images import Images
+from learnt.cli.output import progress, say_data, say_evaluation, say_json, say_note
 from learnt.errors import OutputError, UsageError
 from learnt.runner.text import shown
-from learnt.training.learner import Learner
-from learnt.training.plan import duration
+
+if TYPE_CHECKING:
+    from learnt.training.learner import Learner
 
 SOURCE = typer.Argument(None, help="A folder with one folder a class, or a CSV of file,label.")
 OUT = typer.Option(None, "-o", "--out", help="The program file [SOURCE's name .pyz].")
@@ -46,6 +47,9 @@ def train(
     Example: learnt train pets/ -o pets.pyz
     """
     begun = time.perf_counter()
+    from learnt.data.images import Images
+    from learnt.training.learner import Learner
+
     if engine != "numpy":
         raise UsageError(f"the engine must be numpy, so far; got {engine!r}")
     if resume is not None:
@@ -58,7 +62,7 @@ def train(
     elif source is None:
         raise UsageError("give a folder with one folder a class, or a CSV of file,label")
     else:
-        out = out or Path(source.resolve().name + ".pyz").with_suffix(".pyz")
+        out = out or default_name(source)
         data = Images(source, file=file, label=label, seed=seed)
         learner = Learner(data, model=model, seed=seed, callbacks=progress(as_json))
         learner.options["out"] = str(out.absolute())
@@ -70,7 +74,7 @@ def train(
 
 
 def teach(
-    learner: Learner,
+    learner: "Learner",
     out: Path,
     epochs: int | None,
     minutes: float | None,
@@ -78,6 +82,8 @@ def teach(
     as_json: bool,
 ) -> None:
     """Train, evaluate, write the program, and say so."""
+    from learnt.training.plan import duration
+
     if not as_json:
         say_data(learner.data)
     before = list(learner.data.notes)
@@ -89,25 +95,39 @@ def teach(
         return say_json(_summary(learner, out, evaluation.as_dict(), seconds))
     for note in learner.data.notes:
         if note not in before:
-            say_error(f"note: {note}")
+            say_note(note)
     say_evaluation(evaluation)
     size = len(program.archive.data) / 1e6
     print(f"wrote {shown(out)} ({size:.1f} MB) after {duration(seconds['total'])}")
     return None
 
 
+def default_name(source: Path) -> Path:
+    """The program file for a source: its name, in the working folder."""
+    name = Path(os.path.abspath(source)).name
+    return Path((name if os.path.isdir(source) else Path(name).stem) + ".pyz")
+
+
 def check_writable(out: Path) -> None:
     """Say now, and not after the training, that the program could not be written."""
-    if out.is_dir():
+    folder = out.absolute().parent
+    if os.path.isdir(out):
         raise OutputError(f"{shown(out)} is a folder: give -o the name of a file")
-    if not out.absolute().parent.is_dir():
+    if os.path.exists(out) and not os.path.isfile(out):
+        raise OutputError(f"{shown(out)} is not an ordinary file: give -o the name of another")
+    if not os.path.isdir(folder):
         raise OutputError(
-            f"the folder {shown(out.absolute().parent)} does not exist: make it, or choose "
-            "another place with -o"
+            f"the folder {shown(folder)} does not exist: make it, or choose another place with -o"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"the folder {shown(folder)} cannot be written to: choose another place with -o"
         )
 
 
-def _show_plan(learner: Learner, epochs: int | None, minutes: float | None, as_json: bool) -> None:
+def _show_plan(
+    learner: "Learner", epochs: int | None, minutes: float | None, as_json: bool
+) -> None:
     made = learner.plan(epochs, minutes)
     if as_json:
         return say_json(made.as_dict())
@@ -117,7 +137,7 @@ def _show_plan(learner: Learner, epochs: int | None, minutes: float | None, as_j
 
 
 def _summary(
-    learner: Learner, out: Path, figures: dict[str, Any], seconds: dict[str, float]
+    learner: "Learner", out: Path, figures: dict[str, Any], seconds: dict[str, float]
 ) -> dict[str, Any]:
     data, run = learner.data, learner.run
     return {

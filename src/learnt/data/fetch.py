@@ -54,6 +54,7 @@ def fetched(carrier: Carrier) -> Iterator[Path]:
                 cwd=folder,
                 capture_output=True,
                 text=True,
+                errors="replace",
                 timeout=TIMEOUT,
                 check=False,
                 stdin=subprocess.DEVNULL,

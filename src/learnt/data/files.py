@@ -5,7 +5,7 @@ Links are followed, but no folder is entered twice, so loops end. Hidden files a
 
 import csv
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from learnt.errors import DataError, TableError
@@ -35,12 +35,12 @@ def find_examples(
 
     Raises DataError where there are none, or where they do not make so many classes.
     """
-    if not source.exists():
+    if not os.path.exists(source):  # which never raises, unlike Path's
         raise DataError(
             f"{shown(source)} does not exist; give a folder with one folder a class, "
             "or a CSV of file,label"
         )
-    if source.is_dir():
+    if os.path.isdir(source):
         examples = _from_folder(source)
     else:
         examples = _from_csv(source, file_column, label_column)
@@ -57,38 +57,46 @@ def find_examples(
 
 def _from_folder(source: Path) -> list[Example]:
     seen: set[tuple[int, int]] = set()
-    top = _folders(source)
-    sides = {folder: SIDE_NAMES[folder.name.lower()] for folder in top
+    _enter(source, seen)
+    sides = {folder: SIDE_NAMES[folder.name.lower()] for folder in _folders(source)
              if folder.name.lower() in SIDE_NAMES}  # fmt: skip
+    homes: dict[Path, str | None] = {source: None}
     if "train" in sides.values() and len(set(sides.values())) > 1:
-        return [
-            replace(example, side=side)
-            for folder, side in sides.items()
-            for example in _classes(folder, seen)
-        ]
-    return _classes(source, seen)
-
-
-def _classes(folder: Path, seen: set[tuple[int, int]]) -> list[Example]:
-    return [Example(path, below.name) for below in _folders(folder) for path in _files(below, seen)]
+        homes = {folder: side for folder, side in sides.items() if _enter(folder, seen)}
+    # Each class's own folder is entered first: a link below a class leads to no other class.
+    classes = [
+        (folder, side)
+        for home, side in homes.items()
+        for folder in _folders(home)
+        if _enter(folder, seen)
+    ]
+    return [
+        Example(path, folder.name, side)
+        for folder, side in classes
+        for path in _files(folder, seen)
+    ]
 
 
 def _folders(folder: Path) -> list[Path]:
-    return [entry for entry in _entries(folder) if entry.is_dir()]
+    return [entry for entry in _entries(folder) if os.path.isdir(entry)]
+
+
+def _enter(folder: Path, seen: set[tuple[int, int]]) -> bool:
+    """Is it the first time that this folder is met, however many links lead to it?"""
+    facts = folder.stat()
+    new = (facts.st_dev, facts.st_ino) not in seen
+    seen.add((facts.st_dev, facts.st_ino))
+    return new
 
 
 def _files(folder: Path, seen: set[tuple[int, int]]) -> list[Path]:
-    """Every visible file below, each folder entered once however many links lead to it."""
-    facts = folder.stat()
-    if (facts.st_dev, facts.st_ino) in seen:
-        return []
-    seen.add((facts.st_dev, facts.st_ino))
+    """Every visible file below."""
     found: list[Path] = []
     for entry in _entries(folder):
-        if entry.is_dir():
-            found.extend(_files(entry, seen))
-        else:
+        if not os.path.isdir(entry):
             found.append(entry)
+        elif _enter(entry, seen):
+            found.extend(_files(entry, seen))
     return found
 
 
@@ -115,8 +123,8 @@ def _from_csv(source: Path, file_column: str | None, label_column: str | None) -
             label_column = _column(source, header, label_column, ("label", "class", "category"))
             side_column = next((c for c in header if c.lower() in ("split", "side")), None)
             examples = [
-                _row(source, number, row, (file_column, label_column, side_column))
-                for number, row in enumerate(rows, 2)
+                _row(source, rows.line_num, row, (file_column, label_column, side_column))
+                for row in rows
             ]
     except UnicodeDecodeError:
         raise TableError(
@@ -149,7 +157,7 @@ def _row(
             f"and {label!r}"
         )
     path = Path(file) if Path(file).is_absolute() else source.parent / file
-    if "\0" in file or not path.is_file():
+    if not os.path.isfile(path):
         raise TableError(
             f"{shown(source)}, line {number}: the file {shown(file)} does not exist "
             f"(paths are taken from the folder of the CSV)"

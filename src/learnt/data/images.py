@@ -22,7 +22,7 @@ import numpy.typing as npt
 from learnt.data.files import Example, find_examples
 from learnt.data.split import FRACTIONS, SIDES, Split, stratified
 from learnt.errors import DataError, ImageError
-from learnt.runner.images import check_pixels, decode, header, quiet, read
+from learnt.runner.images import decode, header, quiet, read
 from learnt.runner.text import percent, shown
 
 LARGE_FILE = 100_000  # bytes
@@ -95,9 +95,8 @@ class Images:
                 self.bad.append(self._short(answer))
         self._check_bad()
         self._leave_out_contradictions()
-        self.classes = sorted({picture.label for picture in self.pictures})
-        if len(self.classes) < 2:
-            raise DataError(f"{shown(source)} must hold usable pictures of at least two classes")
+        self.classes = sorted({example.label for example in examples})
+        self._check_classes()
         self.split = self._split()
 
     def __len__(self) -> int:
@@ -132,7 +131,7 @@ class Images:
             for side in SIDES
             for i in self.split[side]
         )
-        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
     def decoded(self, number: int, channels: int, at_least: int) -> npt.NDArray[np.uint8]:
         """One picture as (H, W, channels) bytes; ImageError where its pixels are damaged.
@@ -145,11 +144,14 @@ class Images:
         """Drop pictures (by number) whose pixels turned out to be damaged, and say so.
 
         The others keep their numbers and sides. DataError if too many are bad by now, or if a
-        class has no example left on a side.
+        class has no example left to train on.
         """
         if not reasons:
             return
-        self.bad.extend(map(self._short, reasons.values()))
+        lines = map(self._short, reasons.values())
+        self.bad.extend(
+            line for line in lines if line not in self.bad
+        )  # once, also if fitted twice
         self._check_bad()
         sides = [np.array([i for i in self.split[s] if i not in reasons], np.int64) for s in SIDES]
         self.split = Split(*sides)
@@ -186,6 +188,16 @@ class Images:
             self.notes.append(
                 f"passed over {len(both)} identical files that have different labels, such as "
                 f"{shown(first.path)} ({', '.join(sorted(map(shown, labels[first.digest])))})"
+            )
+
+    def _check_classes(self) -> None:
+        there = {picture.label for picture in self.pictures}
+        missing = [shown(name) for name in self.classes if name not in there]
+        if missing:
+            raise DataError(
+                f"every class must have usable pictures; there are none of "
+                f"{', '.join(missing[:5])}: add some, or take the class out"
+                + "".join(f"\n{note}" for note in self.notes)
             )
 
     def _split(self) -> Split:
@@ -243,11 +255,12 @@ class Images:
                     f"every class must have examples on the side {side}; it has none of "
                     f"{', '.join(map(shown, missing[:5]))}: add pictures, or take the class out"
                 )
-            if missing:
-                self.notes.append(
-                    f"the side {side} has no examples of {', '.join(map(shown, missing[:5]))}: "
-                    "its figures say nothing of them"
-                )
+            note = (
+                f"the side {side} has no examples of {', '.join(map(shown, missing[:5]))}: "
+                "its figures say nothing of them"
+            )
+            if missing and note not in self.notes:
+                self.notes.append(note)
 
     def counts(self, side: str) -> Counter[str]:
         """How many examples of each class a side has."""
@@ -287,15 +300,8 @@ def _survey(example: Example) -> Picture | str:
     """The facts of one file, or in words why it is not usable."""
     try:
         data = read(example.path)
-        try:
-            size, grey = header(data)
-        except Exception:
-            decode(data, 3)  # says what is wrong with it
-            raise
-        check_pixels(size, "the picture")
+        size, grey = header(data, shown(example.path))
     except ImageError as error:
-        return str(error).replace("the picture", shown(example.path), 1)
-    except Exception as error:
-        return f"{shown(example.path)} is damaged: {error}"
+        return str(error)
     digest = hashlib.sha256(data).hexdigest()
     return Picture(example.path, example.label, example.side, digest, size, grey)

@@ -1,7 +1,8 @@
 """Preparing pictures: any size in, one size out, as part of the ONNX graph.
 
 The same graph runs here, in the program, over HTTP and in a browser, so all of them agree.
-`Resize` with `antialias=1, exclude_outside=1` on bytes stays within one grey level of Pillow.
+`Resize` with `antialias=1, exclude_outside=1` on bytes stays within one grey level of the exact
+result, as Pillow does; the two differ by two levels in fewer than one pixel of a thousand.
 """
 
 from dataclasses import asdict, dataclass

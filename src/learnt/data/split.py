@@ -57,9 +57,9 @@ def stratified(
             raise DataError(
                 f"the class {label!r} has {len(names)} different "
                 f"{'example' if len(names) == 1 else 'examples'}: at least {len(fractions)} are "
-                f"needed, one each for {', '.join(SIDES[-len(fractions) :])}"
+                f"needed, one each for {', '.join(SIDES[: len(fractions)])}"
             )
-        np.random.default_rng([seed, *label.encode()]).shuffle(names)
+        np.random.default_rng([seed, *label.encode("utf-8", "surrogatepass")]).shuffle(names)
         for side, part in zip(sides, _deal(names, fractions), strict=True):
             side.extend(number for name in part for number in members[name])
     return [np.array(sorted(side), np.int64) for side in sides]

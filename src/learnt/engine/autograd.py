@@ -5,10 +5,11 @@ visits every ancestor once, results before inputs, and asks each operation for t
 its inputs.  (Rumelhart, Hinton & Williams 1986; Baydin et al. 2018 for the general algorithm)
 """
 
+import builtins
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 
@@ -56,7 +57,9 @@ class Variable:
     __slots__ = ("__weakref__", "array", "grad", "inputs", "op", "requires_grad")
 
     def __init__(self, array: Array, requires_grad: bool = False) -> None:
-        self.array = array
+        self.array = array if type(array) is np.ndarray else np.asarray(array)
+        if requires_grad:
+            check_fractions(self.array)
         self.grad: Any = None  # a tensor, once backward() has reached this leaf
         self.requires_grad = requires_grad
         self.op: Op | None = None
@@ -108,6 +111,73 @@ class Variable:
     def _plain(self, array: Array) -> Self:
         """`array` as a tensor without history."""
         return self.__class__(array)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Made by the user, not computed by a recorded operation."""
+        return self.op is None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each dimension."""
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its numbers."""
+        return self.array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """How many dimensions it has."""
+        return self.array.ndim
+
+    @overload
+    def size(self, dim: None = None) -> tuple[int, ...]: ...
+    @overload
+    def size(self, dim: int) -> int: ...
+    def size(self, dim: int | None = None) -> tuple[int, ...] | int:
+        """The shape, or the size of one dimension."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> int:
+        """How many dimensions it has."""
+        return self.array.ndim
+
+    def numel(self) -> int:
+        """How many numbers it holds."""
+        return self.array.size
+
+    def numpy(self) -> Array:
+        """The array itself (shared memory); a tensor that requires grad is detached first."""
+        if self.requires_grad:
+            raise RuntimeError("numpy() needs a tensor without gradient: call .detach().numpy()")
+        return self.array
+
+    def item(self) -> Any:
+        """The one number it holds, as Python's."""
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """Its numbers as nested lists."""
+        return self.array.tolist()
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __bool__(self) -> bool:
+        return bool(self.array)
+
+    def __float__(self) -> builtins.float:
+        return builtins.float(self.array.item())
+
+    def __int__(self) -> int:
+        return int(self.array.item())
+
+
+def check_fractions(array: Array) -> None:
+    if array.dtype.kind != "f":
+        raise RuntimeError(f"only tensors of fractions can require gradients; got {array.dtype}")
 
 
 def topological_order(root: Variable) -> list[Variable]:

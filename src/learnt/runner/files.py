@@ -10,11 +10,14 @@ from learnt.runner.text import shown
 
 def write_atomically(path: str | os.PathLike[str], data: bytes, executable: bool = False) -> Path:
     """Write a file beside `path`, then put it in its place: never half of it, and OutputError
-    with the old file still there if the disk is full or the folder missing."""
-    target = Path(path)
+    with the old file still there if the disk is full or the folder missing. A link stays one;
+    what is no ordinary file (a device, a pipe) is left alone."""
     temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file():
+            raise OSError("it is not an ordinary file")
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -23,11 +26,11 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, executable: bool
         os.umask(umask)
         os.chmod(temporary, (0o777 if executable else 0o666) & ~umask)
         os.replace(temporary, target)
-        return target
-    except OSError as error:
-        reason = error.strerror or str(error)
+        return Path(path)
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(
-            f"{shown(target)} cannot be written: {reason}. "
+            f"{shown(path)} cannot be written: {reason}. "
             "Nothing was changed; choose another place with -o"
         ) from None
     finally:

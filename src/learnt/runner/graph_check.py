@@ -80,6 +80,8 @@ def fields(message: memoryview) -> Iterator[Field]:
     at, end = 0, len(message)
     while at < end:
         key, at = _varint(message, at)
+        if not 8 <= key < 2**32:  # a runtime that cuts it to 32 bits would see another field
+            raise ValueError("no field has this number")
         number, wire = key >> 3, key & 7
         if wire == VARINT:
             whole, at = _varint(message, at)
@@ -103,11 +105,11 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
         byte = message[at]
         at += 1
         result |= (byte & 0x7F) << shift
+        shift += 7
+        if shift > 70 or result >= 2**64:
+            raise ValueError("number too long")
         if byte < 0x80:
             return result, at
-        shift += 7
-        if shift > 63:
-            raise ValueError("number too long")
 
 
 def _message(value: memoryview | int) -> memoryview:

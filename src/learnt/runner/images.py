@@ -26,6 +26,7 @@ Source = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]
 MAX_BYTES = 32 * 2**20
 MAX_PIXELS = 25_000_000
 ORIENTATION = 0x0112  # the EXIF tag that says how a camera was held
+NAMELESS = "the picture"  # what messages call one that did not come from a file
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")  # none that runs a program
 
 
@@ -36,24 +37,26 @@ def read(path: str | os.PathLike[str]) -> bytes:
         if not stat.S_ISREG(facts.st_mode):
             what = "a folder" if stat.S_ISDIR(facts.st_mode) else "not a regular file"
             raise ImageError(f"{shown(path)} is {what}: a picture file is needed")
-        check_size(facts.st_size, path)
+        check_size(facts.st_size, shown(path))
         return Path(path).read_bytes()
     except FileNotFoundError:
-        raise ImageError(f"{shown(path)} does not exist") from None
+        raise ImageError(f"{shown(path)} does not exist: give a picture file") from None
     except ValueError as error:  # a null byte in the name
-        raise ImageError(f"{shown(path)} cannot be a file's name: {error}") from None
+        raise ImageError(f"{shown(path)} cannot be a file's name ({error}): give another") from None
     except OSError as error:
-        raise ImageError(f"{shown(path)} cannot be read: {error.strerror}") from None
+        raise ImageError(
+            f"{shown(path)} cannot be read ({error.strerror}): check the file and its permissions"
+        ) from None
 
 
-def check_size(size: int, path: object) -> None:
+def check_size(size: int, label: str) -> None:
     """Is a file of so many bytes a picture we may open?"""
     if size == 0:
-        raise ImageError(f"{shown(path)} is empty (0 bytes)")
+        raise ImageError(f"{label} is empty (0 bytes): a picture file is needed")
     if size > MAX_BYTES:
         raise ImageError(
-            f"{shown(path)} is {size / 2**20:.0f} MB: pictures may have at most "
-            f"{MAX_BYTES // 2**20} MB"
+            f"{label} has {size:,} bytes: pictures may have at most {MAX_BYTES:,} "
+            f"({MAX_BYTES // 2**20} MB); make it smaller first"
         )
 
 
@@ -70,29 +73,42 @@ def decode(source: Source, channels: int, at_least: int | None = None) -> Pictur
     if isinstance(source, Image.Image):
         return _convert(source, channels, at_least)
     data = source if isinstance(source, bytes) else read(source)
-    label = "the picture" if isinstance(source, bytes) else shown(source)
+    label = NAMELESS if isinstance(source, bytes) else shown(source)
+    with _opened(data, label) as image:
+        upright = ImageOps.exif_transpose(image) if _is_turned(image) else image
+        return _convert(upright, channels, at_least, label)
+
+
+def header(data: bytes, label: str) -> tuple[tuple[int, int], bool]:
+    """((width, height), is it grey?) of a picture's bytes, without decoding its pixels.
+
+    Raises ImageError, in which `label` is the picture's name, where they cannot be a picture.
+    """
+    with _opened(data, label) as image:
+        return image.size, image.mode in ("1", "L", "I", "I;16", "I;16B", "I;16L")
+
+
+@contextmanager
+def _opened(data: bytes, label: str) -> Iterator[Image.Image]:
+    """The picture in a file's bytes, its size checked; any failure inside is an ImageError."""
     check_size(len(data), label)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             check_pixels(image.size, label)
-            upright = ImageOps.exif_transpose(image) if _is_turned(image) else image
-            return _convert(upright, channels, at_least)
-    except ImageError as error:
-        raise ImageError(str(error).replace("the picture", label, 1)) from None
-    except Image.DecompressionBombError:
-        raise ImageError(f"{label} has more than {MAX_PIXELS // 10**6} million pixels") from None
+            yield image
+    except ImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageError(
+            f"{label} has far more pixels than the {MAX_PIXELS:,} that are read: "
+            "make it smaller first"
+        ) from None
     except UnidentifiedImageError:
         raise ImageError(
-            f"{label} is not a picture that can be read ({', '.join(FORMATS)})"
+            f"{label} is not a picture that can be read: save it as one of {', '.join(FORMATS)}"
         ) from None
     except Exception as error:  # Pillow's readers raise whatever a broken file provokes
-        raise ImageError(f"{label} is damaged: {error}") from None
-
-
-def header(data: bytes) -> tuple[tuple[int, int], bool]:
-    """((width, height), is it grey?) of a picture's bytes, without decoding its pixels."""
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        return image.size, image.mode in ("1", "L", "I", "I;16", "I;16B", "I;16L")
+        raise ImageError(f"{label} is damaged ({error}): replace it, or take it out") from None
 
 
 @contextmanager
@@ -108,8 +124,8 @@ def check_pixels(size: tuple[int, int], label: str) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
         raise ImageError(
-            f"{label} has {width} × {height} = {width * height / 1e6:.0f} million pixels: "
-            f"at most {MAX_PIXELS // 10**6} million are read; make it smaller first"
+            f"{label} has {width} × {height} = {width * height:,} pixels: "
+            f"at most {MAX_PIXELS:,} are read; make it smaller first"
         )
     if width * height == 0:
         raise ImageError(f"{label} has no pixels ({width} × {height})")
@@ -119,18 +135,26 @@ def _is_turned(image: Image.Image) -> bool:
     return bool(image.getexif().get(ORIENTATION, 1) != 1)
 
 
-def _convert(image: Image.Image, channels: int, at_least: int | None) -> Picture:
-    check_pixels(image.size, "the picture")
+def _convert(
+    image: Image.Image, channels: int, at_least: int | None, label: str = NAMELESS
+) -> Picture:
+    check_pixels(image.size, label)
     if image.mode.startswith("I"):  # 16 bits a pixel: the upper 8 are the picture
         deep = np.asarray(image).astype(np.int64)
+        deep[deep == image.info.get("transparency", -1)] = 65535
         image = Image.fromarray((np.clip(deep, 0, 65535) // 257).astype(np.uint8))
     elif image.mode == "F":
-        raise ImageError("the picture has floating-point pixels, which have no fixed white")
+        raise ImageError(
+            f"{label} has floating-point pixels, which have no fixed white: "
+            "save it with 8 or 16 bits"
+        )
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image.getchannel("A"))
         image = white
+    if image.mode == "LAB":  # Pillow turns it into RGB only
+        image = image.convert("RGB")
     mode = "L" if channels == 1 else "RGB"
     if image.mode != mode:
         image = image.convert(mode)

@@ -6,7 +6,9 @@ missing one is reported with the line that installs it.
 
 import argparse
 import importlib.util
+import io
 import json
+import os
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -28,12 +30,17 @@ def main() -> int:
         missing = [NEEDED[name] for name in NEEDED if importlib.util.find_spec(name) is None]
         if missing:
             raise MissingDependencyError(*missing)
-        return _act(arguments)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # labels may hold what it cannot show
+                stream.reconfigure(errors="backslashreplace")
+        code = _act(arguments)
+        sys.stdout.flush()
+        return code
     except LearntError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # the reader, such as `head`, has had enough
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to flush
         return 0
     except KeyboardInterrupt:
         return 130

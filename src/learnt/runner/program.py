@@ -96,14 +96,16 @@ class Program:
             expected: dict[str, dict[str, float]] = json.loads(
                 self.archive.members["selftest/expected.json"]
             )
+            if len(expected) != self.selftests or not expected:
+                raise ValueError("not one answer an input")
             differing = []
             for name, wanted in expected.items():
                 got = self(self.archive.members[f"selftest/{name}"]).probabilities
-                away = max(abs(got[label] - wanted[label]) for label in self.labels)
-                if away > TOLERANCE:
+                away = np.abs([got[label] - wanted[label] for label in self.labels]).max()
+                if not away <= TOLERANCE:
                     differing.append(f"{name}: a probability differs by {away:.4f}")
             return differing
-        except (KeyError, ValueError, TypeError, AttributeError):
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
             raise ProgramError("the program's selftest is not whole") from None
 
     @property
@@ -141,12 +143,13 @@ class Program:
             raise ProgramError(f"the program's graph cannot be loaded: {error}") from None
 
     def _run(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        (entry,) = self._session.get_inputs()
+        session = self._session
         try:
-            answers = np.asarray(self._session.run(None, {entry.name: pictures})[0])
+            (entry,) = session.get_inputs()
+            answers = np.asarray(session.run(None, {entry.name: pictures})[0])
         except Exception as error:
             raise ProgramError(f"the program's graph cannot be run: {error}") from None
-        if answers.shape != (len(pictures), len(self.labels)):
+        if answers.shape != (len(pictures), len(self.labels)) or answers.dtype != np.float32:
             raise ProgramError("the program's graph does not give one number a label")
         return answers
 

@@ -1,4 +1,4 @@
-"""What happens around the loop: saving, stopping in time, stopping when asked."""
+"""What happens around the loop: saving, threads, stopping in time, stopping when asked."""
 
 import signal
 import threading
@@ -45,7 +45,7 @@ class Checkpoints(Callback):
         self._save_after(SAVE_STEP)
 
     def after_epoch(self, loop: Loop) -> None:
-        self._save_after(0.0 if loop.epoch == loop.epochs else SAVE_EPOCH)
+        self._save_after(0.0 if loop.stop or loop.epoch == loop.epochs else SAVE_EPOCH)
 
     def on_end(self, loop: Loop) -> None:
         if self.before is not None:
@@ -63,6 +63,25 @@ class Checkpoints(Callback):
     def _save(self) -> None:
         self.save()
         self.saved = time.perf_counter()
+
+
+class OneThread(Callback):
+    """Matrix products by one thread while a small model trains.
+
+    Its products are so small that a second thread gains little; and where another process has
+    the processor, the two wait for each other, at several times the cost.
+    """
+
+    def __init__(self) -> None:
+        self.limits: Any = None
+
+    def on_start(self, loop: Loop) -> None:
+        from threadpoolctl import threadpool_limits
+
+        self.limits = threadpool_limits(1, user_api="blas")
+
+    def on_end(self, loop: Loop) -> None:
+        self.limits.restore_original_limits()
 
 
 class Deadline(Callback):

@@ -11,62 +11,74 @@ from learnt.version import __version__
 if TYPE_CHECKING:
     from learnt.training.learner import Learner
 
+LIMITS = (
+    "It always answers with one of its classes, also for a picture of something else. Pictures "
+    "unlike those it was trained on get worse answers than the figure above says."
+)
+
 
 def card(learner: "Learner", evaluation: Evaluation) -> str:
     """The card as Markdown."""
-    data, made = learner.data, learner.made_plan
-    low, high = evaluation.interval
-    classes = [_class_line(learner, evaluation, number) for number in range(len(data.classes))]
-    body = BODIES.get(made.model)
-    lines = [
-        f"# {shown(data.source.name)}: which of {len(data.classes)} classes is a picture?",
-        "",
-        (
-            f"**Accuracy {percent(evaluation.value)}** (95 % interval {low * 100:.1f} to "
-            f"{high * 100:.1f}) on {evaluation.n} pictures it never saw in training. "
-            f"Always answering the commonest class: {percent(evaluation.baseline)}."
-        ),
-        *([f"Keep in mind: {evaluation.warning}."] if evaluation.warning else []),
-        "",
+    name, classes = shown(learner.name), len(learner.data.classes)
+    parts = [
+        f"# {name}: which of {classes} classes is a picture?",
+        _figure(evaluation),
         "## Data",
-        "",
-        f"{len(data)} pictures: " + ", ".join(f"{len(data.split[s])} {s}" for s in SIDES) + ".",
-        f"sha256 of the list of examples: `{data.fingerprint()}`.",
-        *(f"Note: {_indented(note)}" for note in data.notes),
-        "",
-        "| class | train | right, of held-out |",
-        "|---|---|---|",
-        *classes,
-        "",
-        *_mistakes(evaluation),
+        _data(learner),
+        _by_class(learner, evaluation),
+        _mistakes(evaluation),
         "## Model",
-        "",
-        (
-            f"{made.model}, {made.epochs} epochs, seed {learner.seed}; "
-            f"pictures are brought to {made.size} × {made.size}. Trained by learnt {__version__}."
-        ),
-        *([f"The body: {body.about}; licence {body.licence}."] if body else []),
-        "",
+        _model(learner),
         "## Limits",
-        "",
-        (
-            "It always answers with one of its classes, also for a picture of something else. "
-            "Pictures unlike those it was trained on get worse answers than the figure above says."
-        ),
+        LIMITS,
     ]
-    return "\n".join(lines) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _class_line(learner: "Learner", evaluation: Evaluation, number: int) -> str:
-    name, row = learner.data.classes[number], evaluation.confusion[number]
-    train = learner.data.counts("train")[name]
-    return f"| {shown(name)} | {train} | {row[number]} of {sum(row)} |"
+def _figure(evaluation: Evaluation) -> str:
+    low, high = evaluation.interval
+    text = (
+        f"**Accuracy {percent(evaluation.value)}** (95 % interval {low * 100:.1f} to "
+        f"{high * 100:.1f}) on {evaluation.n} pictures it never saw in training. "
+        f"Always answering the commonest class: {percent(evaluation.baseline)}."
+    )
+    return text + (f"\nKeep in mind: {evaluation.warning}." if evaluation.warning else "")
 
 
-def _mistakes(evaluation: Evaluation) -> list[str]:
+def _data(learner: "Learner") -> str:
+    data = learner.data
+    # Which files a note names is of use where they are, and nobody else's business.
+    notes = [note.splitlines()[0].split(", such as ")[0].rstrip(":") for note in data.notes]
+    return "\n".join(
+        [
+            f"{len(data)} pictures: " + ", ".join(f"{len(data.split[s])} {s}" for s in SIDES) + ".",
+            f"sha256 of the list of examples: `{data.fingerprint()}`.",
+            *(f"Note: {note}." for note in notes),
+        ]
+    )
+
+
+def _by_class(learner: "Learner", evaluation: Evaluation) -> str:
+    train = learner.data.counts("train")
+    rows = [
+        f"| {shown(name)} | {train[name]} | {row[number]} of {sum(row)} |"
+        for number, (name, row) in enumerate(
+            zip(learner.data.classes, evaluation.confusion, strict=True)
+        )
+    ]
+    return "\n".join(["| class | train | right, of held-out |", "|---|---|---|", *rows])
+
+
+def _mistakes(evaluation: Evaluation) -> str:
     worst = evaluation.worst_confusions()
-    return ["Commonest mistakes: " + "; ".join(worst) + ".", ""] if worst else []
+    return "Commonest mistakes: " + "; ".join(worst) + "." if worst else ""
 
 
-def _indented(note: str) -> str:
-    return note.replace("\n", "\n  ")
+def _model(learner: "Learner") -> str:
+    made = learner.made_plan
+    text = (
+        f"{made.model}, {len(learner.history)} epochs, seed {learner.seed}; "
+        f"pictures are brought to {made.size} × {made.size}. Trained by learnt {__version__}."
+    )
+    body = BODIES.get(made.model)
+    return text + (f"\nThe body: {body.about}; licence {body.licence}." if body else "")

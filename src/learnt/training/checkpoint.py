@@ -5,7 +5,9 @@ history.jsonl           one line an epoch
 checkpoint.safetensors  weights, what the optimiser remembers, and where the loop is
 """
 
+import hashlib
 import json
+import os
 import secrets
 import time
 from collections.abc import Mapping
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from learnt.errors import ResumeError
+from learnt.errors import OutputError, ResumeError
 from learnt.runner.files import write_atomically
 from learnt.runner.text import shown
 from learnt.storage import runs_folder
@@ -35,7 +37,13 @@ class Run:
         plain = "".join(c if c.isalnum() else "-" for c in name)[:40] or "run"
         stamp = time.strftime("%Y%m%d-%H%M%S")
         run = cls(runs_folder() / f"{stamp}-{plain}-{secrets.token_hex(2)}")
-        run.folder.mkdir()
+        try:
+            run.folder.mkdir()
+        except OSError as error:
+            raise OutputError(
+                f"the run's folder {shown(run.folder)} cannot be made: {error.strerror}; "
+                "set LEARNT_HOME to a folder that can be written"
+            ) from None
         run._write("config.json", json.dumps(config, indent=2).encode())
         return run
 
@@ -43,7 +51,7 @@ class Run:
     def find(cls, name: str | Path) -> "Run":
         """An existing run by its path or its name; ResumeError lists the latest ones."""
         for folder in (Path(name), runs_folder() / name):
-            if (folder / "config.json").is_file():
+            if os.path.isfile(folder / "config.json"):  # which never raises, unlike Path's
                 return cls(folder)
         known = sorted((p.name for p in runs_folder().iterdir()), reverse=True)[:5]
         raise ResumeError(
@@ -70,7 +78,8 @@ class Run:
         from safetensors.numpy import save
 
         plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        data = save(plain, metadata={"progress": json.dumps(progress)})
+        words = json.dumps(progress)
+        data = save(plain, metadata={"progress": words, "sha256": _digest(plain, words)})
         self._write("checkpoint.safetensors", data)
         lines = "".join(json.dumps(epoch) + "\n" for epoch in progress["history"])
         self._write("history.jsonl", lines.encode())
@@ -85,9 +94,22 @@ class Run:
         try:
             with safe_open(path, "numpy") as file:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                return arrays, json.loads(file.metadata()["progress"])
+                facts = file.metadata()
+            if facts["sha256"] != _digest(arrays, facts["progress"]):
+                raise ValueError("not what was saved")
+            return arrays, json.loads(facts["progress"])
         except (SafetensorError, OSError, ValueError, KeyError, TypeError):
             raise ResumeError(f"{shown(path)} is damaged: start a new run") from None
 
     def _write(self, name: str, data: bytes) -> None:
         write_atomically(self.folder / name, data)
+
+
+def _digest(arrays: Arrays, words: str) -> str:
+    """The sha256 of all that a checkpoint holds: a disk may give back other bits."""
+    digest = hashlib.sha256(words.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

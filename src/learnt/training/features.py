@@ -237,8 +237,8 @@ def _cache(key: str) -> Iterator[sqlite3.Connection]:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=60)
     try:
-        connection = sqlite3.connect(path, timeout=60)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(
@@ -246,10 +246,12 @@ def _opened(path: Path) -> sqlite3.Connection:
         )
         return connection
     except sqlite3.DatabaseError as error:
+        connection.close()
         if isinstance(error, sqlite3.OperationalError):
             raise
-        path.unlink()  # not a database any more; it holds nothing that cannot be made again
-        return _opened(path)
+    for ending in ("", "-wal", "-shm"):  # no database any more, and all of it can be made again
+        Path(f"{path}{ending}").unlink(missing_ok=True)
+    return _opened(path)
 
 
 def _known(cache: sqlite3.Connection, digests: list[str], size: int) -> dict[str, bytes]:

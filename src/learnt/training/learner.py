@@ -3,6 +3,7 @@
 What is around the loop is a callback (`loop.Callback`); what an engine does is one step.
 """
 
+import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from learnt.data.batches import Batches
 from learnt.data.images import Images
 from learnt.data.prepare import Preparation
 from learnt.engine import nn
+from learnt.engine.onnx import OPSET
 from learnt.engine.tensor import Tensor
 from learnt.errors import ResumeError, UsageError
 from learnt.models.bodies import body
@@ -25,7 +27,7 @@ from learnt.models.head import head
 from learnt.program.graph import program_graph
 from learnt.program.pack import Check, pack
 from learnt.runner.program import Program
-from learnt.training.callbacks import Checkpoints, Deadline
+from learnt.training.callbacks import Checkpoints, Deadline, OneThread
 from learnt.training.card import card
 from learnt.training.checkpoint import Run
 from learnt.training.features import BodyFeatures, Inputs, PreparedPictures, decoded
@@ -87,7 +89,7 @@ class Learner:
             learner = cls(data, model=made.model, seed=config["seed"], callbacks=callbacks)
             learner.options = config["options"]
             same = data.fingerprint() == config["fingerprint"]
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError, AttributeError):
             raise ResumeError(f"the run {found.name} was written by another version") from None
         if not same:
             raise ResumeError(
@@ -110,7 +112,7 @@ class Learner:
         begun = time.perf_counter()
         if self._plan is None or not self._resumed:
             self._plan = self.plan(epochs, minutes)
-            self.run = Run.create(self.data.source.name, self._config(minutes))
+            self.run = Run.create(self.name, self._config(minutes))
         made, saved = self._plan, self.run.checkpoint() if self.run and self._resumed else None
         self._resumed = False
         self._collect(made)
@@ -132,7 +134,7 @@ class Learner:
             loop = Loop(**progress["loop"])
         limit = minutes or self.options.get("minutes")
         extra = [Deadline(limit - (time.perf_counter() - begun) / 60)] if limit else []
-        self._train(batches, loop, [*self.callbacks, *extra, self._checkpoints(loop)])
+        self._train(batches, loop, [*self.callbacks, *extra, OneThread(), self._checkpoints(loop)])
         self.history = loop.history
         self.seconds["fit"] = time.perf_counter() - begun - self.seconds["features"]
         return self
@@ -186,13 +188,19 @@ class Learner:
         graph = program_graph(self.inputs.write, self.model, row, made.channels)
         facts = {
             "task": "image-classification",
-            "name": self.data.source.name,
+            "name": self.name,
+            "opset": OPSET,
             "input": {"kind": "image", "channels": made.channels, "size": made.size},
             "labels": self.data.classes,
             "model": made.model,
             "figures": evaluation.as_dict(),
         }
         return pack(graph, facts, card(self, evaluation), self._check())
+
+    @property
+    def name(self) -> str:
+        """The name of the data's source, also where that is `.`"""
+        return Path(os.path.abspath(self.data.source)).name
 
     @property
     def made_plan(self) -> Plan:

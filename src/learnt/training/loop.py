@@ -33,7 +33,7 @@ class Loop:
     def progress(self) -> dict[str, Any]:
         """As plain data, from which `Loop(**…)` goes on."""
         data = asdict(self)
-        del data["stop"], data["started"]
+        del data["started"]
         return data
 
 

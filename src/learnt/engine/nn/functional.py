@@ -109,12 +109,20 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Sizes) -> Tensor:
     return avg_pool2d(input, (h // oh, w // ow))
 
 
-def pad(input: Tensor, pad: Sequence[int], value: float = 0.0) -> Tensor:
-    """`value` around: `pad` is (left, right, top, bottom, …), the last dimension first."""
+def pad(
+    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
+    """`value` (0) around: `pad` is (left, right, top, bottom, …), the last dimension first."""
+    if mode != "constant" or min(pad, default=0) < 0:
+        raise NotImplementedError(f"pad is constant and adds, so far; got {mode!r} and {pad}")
+    if len(pad) % 2 or len(pad) > 2 * input.ndim:
+        raise RuntimeError(
+            f"pad needs two numbers a dimension, for at most {input.ndim}; got {pad}"
+        )
     sides = [(0, 0)] * input.ndim
     for i in range(len(pad) // 2):
         sides[-1 - i] = (pad[2 * i], pad[2 * i + 1])
-    return apply(shape.Pad(tuple(sides), value), input)
+    return apply(shape.Pad(tuple(sides), value or 0.0), input)
 
 
 def batch_norm(
@@ -164,10 +172,16 @@ def cross_entropy(
             "cross_entropy needs scores (N, K) and class numbers (N); "
             f"got {input.shape} and {target.shape}"
         )
+    _check_reduction(reduction)
     if target.dtype.kind not in "iu":
         raise RuntimeError(f"cross_entropy needs whole numbers as target; got {target.dtype}")
     _check_classes(target.array, input.shape[1])
     return apply(loss.CrossEntropy(reduction, label_smoothing), input, target)
+
+
+def _check_reduction(reduction: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none'; got {reduction!r}")
 
 
 def _check_classes(target: Array, classes: int) -> None:
@@ -181,6 +195,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean") -> Te
     """(x − t)², its mean by default."""
     if input.shape != target.shape:
         raise RuntimeError(f"mse_loss needs equal shapes; got {input.shape} and {target.shape}")
+    _check_reduction(reduction)
     away = input - target
     squares = away * away
     if reduction == "none":

@@ -3,13 +3,15 @@
 Parameters, buffers and children are ordinary attributes: what a module has is what it lists.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from learnt.engine.ops.op import Array
 from learnt.engine.tensor import Tensor
+
+T = TypeVar("T")
 
 
 class Parameter(Tensor):
@@ -46,10 +48,14 @@ class Module:
         return ((k, v) for k, v in vars(self).items() if isinstance(v, Module))
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
-        """This module and all below it, each with its path."""
+        """This module and all below it, each once, with its path."""
+        return _once(self._paths(prefix))
+
+    def _paths(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """As `named_modules`, but a module that is in two places comes twice."""
         yield prefix, self
         for name, child in self.named_children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+            yield from child._paths(_join(prefix, name))
 
     def modules(self) -> Iterator["Module"]:
         """This module and all below it."""
@@ -60,11 +66,13 @@ class Module:
         return (child for _, child in self.named_children())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """What training changes, each with its path."""
-        for path, module in self.named_modules():
-            for name, value in vars(module).items():
-                if isinstance(value, Parameter):
-                    yield _join(path, name), value
+        """What training changes, each once (also what two modules share), with its path."""
+        return _once(
+            (_join(path, name), value)
+            for path, module in self.named_modules()
+            for name, value in vars(module).items()
+            if isinstance(value, Parameter)
+        )
 
     def parameters(self) -> Iterator[Parameter]:
         """What training changes."""
@@ -79,7 +87,7 @@ class Module:
     def state_dict(self) -> dict[str, Tensor]:
         """Every parameter and buffer by its path; they share memory with the module."""
         state: dict[str, Tensor] = {}
-        for path, module in self.named_modules():
+        for path, module in self._paths():
             for name, value in vars(module).items():
                 if isinstance(value, Parameter):
                     state[_join(path, name)] = value.detach()
@@ -99,11 +107,12 @@ class Module:
                 f"the state must have exactly this module's names; missing: {sorted(missing)}, "
                 f"not known: {sorted(extra)} (strict=False takes what fits)"
             )
-        for name in own.keys() & state_dict.keys():
-            here, there = own[name].array, state_dict[name].array
+        both = [(name, own[name], state_dict[name]) for name in own if name in state_dict]
+        for name, here, there in both:
             if here.shape != there.shape:
                 raise RuntimeError(f"{name} must have shape {here.shape}; got {there.shape}")
-            np.copyto(here, there, casting="same_kind")
+        for _, here, there in both:
+            np.copyto(here.array, there.array, casting="same_kind")
 
     def train(self, mode: bool = True) -> Self:
         """Training mode, for this module and all below it: dropout on, batch statistics."""
@@ -196,6 +205,15 @@ class ModuleList(Module):
 
     def __iter__(self) -> Iterator[Module]:
         return self.children()
+
+
+def _once(named: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
+    """Each thing under the first of its names."""
+    seen: set[int] = set()
+    for name, thing in named:
+        if id(thing) not in seen:
+            seen.add(id(thing))
+            yield name, thing
 
 
 def _join(path: str, name: str) -> str:

@@ -47,10 +47,8 @@ class Sigmoid(Op):
     """z = 1 / (1 + e⁻ˣ); ∂z/∂x = z(1 − z)."""
 
     def forward(self, x: Array) -> Array:
-        # ½(1 + tanh(x/2)) is the same number, and e⁻ˣ never overflows in it.
-        self.z = np.tanh(x * 0.5)
-        self.z += 1
-        self.z *= 0.5
+        with np.errstate(over="ignore"):  # e⁻ˣ = ∞ gives 0, which is right
+            self.z = 1 / (1 + np.exp(-x))
         return self.z
 
     def backward(self, grad: Array) -> Grads:

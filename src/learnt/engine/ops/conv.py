@@ -83,6 +83,11 @@ class Conv2d(Op):
                 "conv2d needs pictures (N, C, H, W) and weights (O, C/groups, kh, kw) that agree "
                 f"on C; got {x.shape} and {weight.shape} with groups={self.groups}"
             )
+        if min(self.stride + self.dilation) < 1 or min(self.padding) < 0:
+            raise RuntimeError(
+                "conv2d needs stride and dilation of at least 1 and padding of at least 0; got "
+                f"{self.stride}, {self.dilation} and {self.padding}"
+            )
         for size, kernel, pad, gap in zip(
             x.shape[2:], weight.shape[2:], self.padding, self.dilation, strict=True
         ):

@@ -1,5 +1,6 @@
 """Arithmetic, element by element, with broadcasting: add, subtract, multiply, divide, powers."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,21 @@ from learnt.engine.ops.op import Array, Grads, GraphBuilder, Op, unbroadcast
 
 # onnx.proto3, TensorProto.DataType
 ONNX_TYPES = {"float32": 1, "uint8": 2, "int32": 6, "int64": 7, "bool": 9, "float64": 11}
+RANKS = {"b": 0, "i": 1, "u": 1, "f": 2}  # NumPy's kinds of numbers, from poor to rich
+
+
+def result_type(a: Array, b: Array) -> np.dtype[Any]:
+    """The type of a + b by PyTorch's rules, which are not NumPy's.
+
+    Fractions win over whole numbers and those over bool, at their own size; within a kind, an
+    array wins over a single number (of no dimensions), and else the larger type does.
+    """
+    rank_a, rank_b = RANKS[a.dtype.kind], RANKS[b.dtype.kind]
+    if rank_a != rank_b:
+        return a.dtype if rank_a > rank_b else b.dtype
+    if (a.ndim == 0) != (b.ndim == 0):
+        return a.dtype if a.ndim else b.dtype
+    return np.promote_types(a.dtype, b.dtype)
 
 
 class Add(Op):
@@ -200,6 +216,40 @@ class Clamp(Op):
         low = "" if self.low is None else graph.constant(self.low, "float32")
         high = "" if self.high is None else graph.constant(self.high, "float32")
         return graph.add("Clip", x, low, high)
+
+
+class Compare(Op):
+    """z = a ⋚ b, true or false, element by element: no gradient."""
+
+    def __init__(self, relation: str) -> None:
+        self.relation = relation  # one of COMPARISONS
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return np.asarray(COMPARISONS[self.relation][0](a, b))
+
+    def onnx(self, graph: GraphBuilder, a: str, b: str) -> str:
+        z = graph.add(COMPARISONS[self.relation][1], a, b)
+        return graph.add("Not", z) if self.relation == "!=" else z
+
+
+COMPARISONS: dict[str, tuple[Callable[[Array, Array], Array], str]] = {
+    "==": (np.equal, "Equal"),
+    "!=": (np.not_equal, "Equal"),
+    "<": (np.less, "Less"),
+    "<=": (np.less_equal, "LessOrEqual"),
+    ">": (np.greater, "Greater"),
+    ">=": (np.greater_equal, "GreaterOrEqual"),
+}
+
+
+class Same(Op):
+    """z = x, without history: it stands for `detach` in a graph that is exported."""
+
+    def forward(self, x: Array) -> Array:
+        return x
+
+    def onnx(self, graph: GraphBuilder, x: str) -> str:
+        return x
 
 
 class Cast(Op):

@@ -57,7 +57,7 @@ class Linear(Op):
     def backward(self, grad: Array) -> Grads:
         rows = grad.reshape(-1, grad.shape[-1])  # (N, out)
         dx = np.matmul(grad, self.weight) if self.needs[0] else None
-        dw = rows.T @ self.x.reshape(len(rows), -1) if self.needs[1] else None
+        dw = rows.T @ self.x.reshape(-1, self.x.shape[-1]) if self.needs[1] else None
         if len(self.needs) == 2:
             return dx, dw
         return dx, dw, np.add.reduce(rows, axis=0) if self.needs[2] else None

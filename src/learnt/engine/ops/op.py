@@ -69,6 +69,12 @@ def from_channel_rows(rows: Array, shape: tuple[int, ...], order: tuple[int, ...
     return rows.reshape([shape[d] for d in order]).transpose(np.argsort(order))
 
 
+def normalize_dim(dim: int, ndim: int) -> int:
+    """One dimension as a non-negative number; IndexError if there is no such dimension."""
+    (found,) = normalize_dims(dim, ndim) or (0,)
+    return found
+
+
 def normalize_dims(dims: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
     """Dimensions as sorted non-negative numbers; None is all of them."""
     if dims is None:

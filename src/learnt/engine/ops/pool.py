@@ -11,6 +11,11 @@ class Pool2d(Op):
     """What the pools share: windows of `kernel`, every `stride`, on pictures (N, C, H, W)."""
 
     def __init__(self, kernel: Pair, stride: Pair, padding: Pair) -> None:
+        if min(kernel + stride) < 1 or min(padding) < 0:
+            raise RuntimeError(
+                "pooling needs a kernel and a stride of at least 1 and padding of at least 0; got "
+                f"{kernel}, {stride} and {padding}"
+            )
         if padding[0] * 2 > kernel[0] or padding[1] * 2 > kernel[1]:
             raise RuntimeError(
                 f"pooling pads by at most half its kernel; got padding {padding} for {kernel}"

@@ -27,7 +27,8 @@ class Sum(Reduce):
 
     def forward(self, x: Array) -> Array:
         self.shape = x.shape
-        return np.asarray(np.sum(x, axis=self.dims, keepdims=self.keepdim))
+        kind = x.dtype if x.dtype.kind == "f" else np.int64
+        return np.asarray(np.sum(x, axis=self.dims, keepdims=self.keepdim, dtype=kind))
 
     def backward(self, grad: Array) -> Grads:
         return (np.broadcast_to(self.widen(grad), self.shape),)
@@ -71,6 +72,12 @@ class Var(Reduce):
     def onnx(self, graph: GraphBuilder, x: str) -> str:
         axes = graph.constant(list(self.dims), "int64")
         away = graph.add("Sub", x, graph.add("ReduceMean", x, axes))
+        if self.correction == 0:
+            return self.export(graph, "ReduceMean", graph.add("Mul", away, away))
+        if 0 in self.dims:
+            raise NotImplementedError(
+                "export of var over the batch, whose size is not known: use correction=0"
+            )
         total = self.export(graph, "ReduceSum", graph.add("Mul", away, away))
         return graph.add("Div", total, graph.constant(float(self.n), "float32"))
 
@@ -95,3 +102,16 @@ class Extreme(Reduce):
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
         return self.export(graph, "ReduceMax" if self.largest else "ReduceMin", x)
+
+
+class ArgMax(Op):
+    """z = where the largest element of each row along `dim` is (int64): no gradient."""
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def forward(self, x: Array) -> Array:
+        return np.asarray(x.argmax(self.dim))
+
+    def onnx(self, graph: GraphBuilder, x: str) -> str:
+        return graph.add("ArgMax", x, axis=self.dim, keepdims=0)

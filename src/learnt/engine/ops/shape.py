@@ -66,7 +66,15 @@ class Expand(Op):
         return (unbroadcast(grad, self.shape),)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
-        return graph.add("Expand", x, graph.constant(list(self.wanted), "int64"))
+        # 1 stands for "as it was", so a batch that is there already stays free.
+        own = (1,) * (len(self.wanted) - len(self.shape)) + self.shape
+        wanted = [1 if n == was else n for n, was in zip(self.wanted, own, strict=True)]
+        if wanted[:1] == [graph.batch]:
+            raise NotImplementedError(
+                "export of expand to the size of the batch, which is not known: leave that "
+                "dimension 1, and let the next operation broadcast it"
+            )
+        return graph.add("Expand", x, graph.constant(wanted, "int64"))
 
 
 class GetItem(Op):

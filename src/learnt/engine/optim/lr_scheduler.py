@@ -57,6 +57,10 @@ class OneCycleLR(LRScheduler):
     ) -> None:
         if total_steps < 1:
             raise ValueError(f"total_steps must be at least 1; got {total_steps}")
+        if not 0 <= pct_start <= 1:
+            raise ValueError(f"pct_start must be from 0 to 1; got {pct_start}")
+        if cycle_momentum and not {"momentum", "betas"} & optimizer.defaults.keys():
+            raise ValueError("cycle_momentum needs an optimiser with momentum or betas")
         groups = optimizer.param_groups
         rates = max_lr if isinstance(max_lr, list) else [max_lr] * len(groups)
         for group, rate in zip(groups, rates, strict=True):
@@ -85,7 +89,7 @@ class OneCycleLR(LRScheduler):
             group["lr"] = lr
             if momentum and "betas" in group:
                 group["betas"] = (momentum, group["betas"][1])
-            elif momentum and group.get("momentum"):
+            elif momentum:
                 group["momentum"] = momentum
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from learnt.engine.nn.module import Parameter
 from learnt.engine.ops.op import Array
+from learnt.engine.tensor import Tensor
 
 Params = Iterable[Parameter] | Iterable[dict[str, Any]]
 State = dict[str, Any]  # of one parameter: arrays and counts
@@ -20,14 +21,18 @@ class Optimizer:
     """
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError("an optimiser needs a list of parameters; got one tensor: put it in []")
         listed: list[Any] = list(params)
         if not listed:
             raise ValueError("an optimiser needs at least one parameter; got an empty list")
         groups = listed if isinstance(listed[0], Mapping) else [{"params": listed}]
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = [
-            {**defaults, **group, "params": list(group["params"])} for group in groups
+            {**defaults, **group, "params": _listed(group["params"])} for group in groups
         ]
+        if len(set(self._params())) < len(self._params()):
+            raise ValueError("an optimiser needs each parameter once; got one of them twice")
         self.state: dict[Parameter, State] = {}
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -78,3 +83,13 @@ class Optimizer:
 
     def _params(self) -> list[Parameter]:
         return [p for group in self.param_groups for p in group["params"]]
+
+
+def _listed(params: Any) -> list[Parameter]:
+    listed: list[Any] = [params] if isinstance(params, Tensor) else list(params)
+    for p in listed:
+        if not isinstance(p, Tensor):
+            raise TypeError(f"an optimiser changes tensors; got {type(p).__name__}")
+        if not p.is_leaf:
+            raise ValueError("an optimiser changes leaves; got a tensor that was computed")
+    return listed

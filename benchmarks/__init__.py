@@ -1,0 +1,1 @@
+"""Figures beside the peers': one file a workload, one table out. Run: python -m benchmarks"""

@@ -1,0 +1,44 @@
+"""`python -m benchmarks [WORKLOAD…] [--fastai PYTHON]`: run workloads, print one table.
+
+PYTHON is the interpreter of an environment that has fastai, timm and the body's package; see
+`photos.py`. Runs in a home of its own, so nothing is cached from before.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import digits, photos, programs, small_network, startup
+from benchmarks.timing import SLOWING, Row, table
+
+WORKLOADS = {
+    "startup": startup.rows,
+    "small_network": small_network.rows,
+    "digits": digits.rows,
+    "programs": programs.rows,
+    "photos": photos.rows,
+}
+
+
+def main() -> None:
+    """Run what was asked for, in order, and print the table as it grows."""
+    if any(name in os.environ for name in SLOWING):  # they are read when NumPy is loaded
+        clean = {k: v for k, v in os.environ.items() if k not in SLOWING}
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], clean)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workloads", nargs="*", default=list(WORKLOADS), choices=list(WORKLOADS))
+    parser.add_argument("--fastai", metavar="PYTHON", help="an interpreter that has fastai")
+    arguments = parser.parse_args()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="learnt-bench-") as folder:
+        os.environ["LEARNT_HOME"] = str(Path(folder) / "home")
+        for name in arguments.workloads:
+            print(f"{name}…", file=sys.stderr)
+            rows += WORKLOADS[name](Path(folder), arguments.fastai)
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What the README says is run: its Python, its shell lines, and the two commands it opens with."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import learnt
+
+REPOSITORY = Path(learnt.__file__).parent.parent.parent
+README = (REPOSITORY / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def pets(digits, tmp_path, monkeypatch):
+    """What the README's lines name: pets/ and more-pets/ with cats and dogs, and two pictures."""
+    monkeypatch.chdir(tmp_path)
+    for name, digit in (("cat", "0"), ("dog", "1")):
+        files = sorted((digits / digit).iterdir())
+        for folder, part in (("pets", files[:30]), ("more-pets", files[30:40])):
+            (tmp_path / folder / name).mkdir(parents=True)
+            for file in part:
+                shutil.copy(file, tmp_path / folder / name)
+        Image.open(files[50]).save(tmp_path / f"{name}.jpg")
+    return tmp_path
+
+
+def test_the_python_of_the_main_job_does_what_its_comments_say(pets, capsys):
+    code = next(block for block in blocks("python") if "learnt.Images" in block)
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert "accuracy" in capsys.readouterr().out
+    result = names["program"]("cat.jpg")
+    assert result.label == "cat"
+    assert repr(result).startswith("Result(label='cat', probability=0.9")
+    assert (pets / "pets.pyz").stat().st_mode & 0o111
+
+
+def test_the_shell_lines_of_the_main_job_and_of_the_program_run(pets):
+    lines = [
+        line.split("#")[0].strip()
+        for block in blocks("sh")
+        for line in block.splitlines()
+        if "pets" in line
+    ]
+    assert len(lines) == 7
+    bin_folder = Path(sys.executable).parent
+    for line in lines:
+        done = subprocess.run(
+            line,
+            shell=True,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**__import__("os").environ, "PATH": f"{bin_folder}:/usr/bin:/bin"},
+        )
+        assert done.returncode == 0, (line, done.stderr)
+        assert done.stdout or "--onnx" in line
+    assert (pets / "pets.onnx").exists()
+
+
+def test_the_network_of_the_readme_learns_exclusive_or():
+    code = next(block for block in blocks("python") if "learnt.engine" in block)
+    learnt.engine.manual_seed(0)
+    exec(code, {})
+
+
+def test_the_verbs_of_the_readme_are_the_verbs_there_are():
+    learnt_command = Path(sys.executable).parent / "learnt"
+    said = set(re.findall(r"\| `learnt (\w+)", README))
+    done = subprocess.run([learnt_command, "--help"], capture_output=True, text=True, check=True)
+    there = set(re.findall(r"^  (\w+)  ", done.stdout, re.MULTILINE))
+    assert said == there
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    assert "make test" in blocks("sh")[0]
+    assert (REPOSITORY / ".ci" / "run").read_text().splitlines()[-1] == "make test"
