@@ -5,6 +5,16 @@ import pytest
 
 from tests.conformance.compare import agree, draw
 
+
+def in_place(x):
+    y = x * 2
+    y += x
+    y /= 3
+    y *= x + 1
+    y -= 1
+    return y
+
+
 UNARY = {
     "exp": lambda t, F, x: x.exp(),
     "neg": lambda t, F, x: -x,
@@ -46,6 +56,13 @@ UNARY = {
     "index": lambda t, F, x: x[:, -1],
     "ellipsis": lambda t, F, x: x[..., 1:3],
     "negative slice": lambda t, F, x: x[:, :-1, -3:-1],
+    "compare with a number": lambda t, F, x: x * (x > 0.5).float() + (x <= 0).float(),
+    "compare with a tensor": lambda t, F, x: (x == x.amax(1, keepdim=True)).float() + x,
+    "detach": lambda t, F, x: x * x.detach() - x.data,
+    "argmax": lambda t, F, x: x + x.argmax(1).unsqueeze(1).float(),
+    "var of the batch": lambda t, F, x: x - x.var(0, correction=0),
+    "expand": lambda t, F, x: x.unsqueeze(1).expand(-1, 5, 3, 4),
+    "in place": lambda t, F, x: in_place(x),
     "cat": lambda t, F, x: t.cat([x, x * 2, x], dim=-1),
     "stack": lambda t, F, x: t.stack([x, x.exp()], dim=1),
     "pad": lambda t, F, x: F.pad(x, (1, 2, 0, 1), value=0.5),

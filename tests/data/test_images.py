@@ -9,7 +9,7 @@ import pytest
 from learnt.data.images import Images
 from learnt.data.split import SIDES
 from learnt.errors import DataError
-from tests.pictures import png_saying, take, truncated
+from tests.pictures import photo, png_saying, take, truncated
 
 
 def names(data: Images, side: str) -> set[str]:
@@ -236,6 +236,7 @@ def test_a_picture_whose_pixels_are_damaged_is_left_out_when_that_is_found(
 ) -> None:
     take(digits, tmp_path)
     damaged = tmp_path / "0" / min(os.listdir(tmp_path / "0"))
+    photo().convert("L").save(damaged)  # too large to be decoded at the first look
     damaged.write_bytes(truncated(damaged))
     data = Images(tmp_path)
     assert (len(data), data.notes) == (30, [])  # its header is whole
@@ -248,6 +249,17 @@ def test_a_picture_whose_pixels_are_damaged_is_left_out_when_that_is_found(
     assert not any(number in data.split[side] for side in SIDES)
     (note,) = data.notes
     assert note.startswith(f"left out 1 of 30 files:\n  0/{damaged.name} is damaged")
+
+
+def test_a_small_picture_whose_pixels_are_damaged_is_left_out_at_once(
+    digits: Path, tmp_path: Path
+) -> None:
+    take(digits, tmp_path)
+    damaged = tmp_path / "0" / min(os.listdir(tmp_path / "0"))
+    damaged.write_bytes(truncated(damaged))
+    data = Images(tmp_path)
+    assert len(data) == 29
+    assert data.notes[0].startswith(f"left out 1 of 30 files:\n  0/{damaged.name} is damaged")
 
 
 def test_too_many_pictures_with_damaged_pixels_are_an_error(digits: Path, tmp_path: Path) -> None:

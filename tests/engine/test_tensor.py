@@ -185,3 +185,29 @@ def test_new_tensors_have_pytorchs_types():
         lambda t: t.full((2,), 0.5),
     ):
         same(make(torch), make(reference))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: 1 / x,
+        lambda x: x / x,
+        lambda x: (x * 100).exp(),
+        lambda x: x.log(),
+        lambda x: x.sqrt(),
+        lambda x: x**-1,
+        lambda x: x**0.5,
+        lambda x: x**40,
+        lambda x: (x * 1000).sigmoid(),
+        lambda x: (x * 1000).tanh(),
+        lambda x: (x * 1000).softmax(0),
+    ],
+    ids=range(11),
+)
+def test_at_the_edges_results_and_gradients_are_pytorchs_and_nothing_is_warned_of(f):
+    edges = [0.0, -1.0, 2.0, 1e30, -1e30]
+    x, x_ = (library.tensor(edges, requires_grad=True) for library in (torch, reference))
+    f(x).backward(torch.ones(5))
+    f(x_).backward(reference.ones(5))
+    np.testing.assert_allclose(f(x).array, f(x_).detach().numpy(), rtol=1e-5, atol=1e-30)
+    np.testing.assert_allclose(x.grad.array, x_.grad.numpy(), rtol=1e-5, atol=1e-30)

@@ -173,7 +173,7 @@ def test_a_tensor_that_reaches_outside_its_storage_is_refused(size, offset, shap
 def test_storages_that_are_missing_short_or_of_other_names_are_refused():
     good = tensor(4, 0, (4,), (1,))
     assert read_state_dict(file(good))["w"].tolist() == [0, 1, 2, 3]
-    for keys in ([], ["1"], [0], ["0", "0"], [["0"]], "", None or [{}]):
+    for keys in ([], ["1"], [0], ["0", "0"], [["0"]], "", [{}]):
         refused(file(good, keys=keys))
     refused(file(good, claimed=3))
     refused(file(good, claimed=2**62))
@@ -181,7 +181,7 @@ def test_storages_that_are_missing_short_or_of_other_names_are_refused():
 
 
 def test_a_pickle_made_to_exhaust_or_crash_its_reader_is_refused():
-    nest = b"\x85" * 300_000  # a tuple in a tuple in a tuple …
+    nest = b"\x85" * 200_000  # a tuple in a tuple in a tuple …
     attacks = {
         "a key that is a deep nest": b"})" + nest + b"Ns.",
         "keys that are deep nests": b"}()" + nest + b"Nu.",
@@ -200,7 +200,6 @@ def test_a_pickle_made_to_exhaust_or_crash_its_reader_is_refused():
     }
     for attack in attacks.values():
         refused(file(attack))
-        refused(attack)
 
 
 def test_a_tensor_cannot_be_changed_after_it_was_checked():
@@ -212,25 +211,25 @@ def test_a_tensor_cannot_be_changed_after_it_was_checked():
 
 def test_a_storage_cannot_be_used_to_fill_the_memory():
     item = tensor(4, 0, (4,), (1,))[2:]  # each tensor is a copy, so their number is bounded too
-    million = 2**18
+    most = 2**22  # numbers, 70 times: more than 2**28
     data = b"".join(
-        (b"X\x02\x00\x00\x00%02d" % n) + item[7:-2].replace(number(4), number(million * 16)) + b"s"
+        (b"X\x02\x00\x00\x00%02d" % n) + item[7:-2].replace(number(4), number(most)) + b"s"
         for n in range(70)
     )
     pickled = b"\x80\x02}" + data + b"."
-    refused(file(pickled, numbers=million * 16))
+    refused(file(pickled, numbers=most))
 
 
 def test_a_file_cut_off_anywhere_is_refused():
     whole = bodies.body("efficientnet-lite0").path().read_bytes()
-    for at in (*range(len(SMALL)),):
+    for at in range(len(SMALL)):
         refused(SMALL[:at])
     for at in np.geomspace(1, len(whole) - 1, 30, dtype=int):
         refused(whole[:at])
 
 
 def test_a_file_with_a_flipped_bit_is_refused_or_read_without_harm():
-    generator = random.Random(0)  # noqa: S311
+    generator = random.Random(0)
     for _ in range(3_000):
         data = bytearray(SMALL)
         for _ in range(generator.choice([1, 1, 3])):

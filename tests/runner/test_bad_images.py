@@ -198,5 +198,5 @@ def test_whatever_is_in_a_file_it_is_a_picture_or_an_image_error(
                 assert got.dtype == np.uint8
                 assert got.shape[2] == channels
         with suppress(ImageError):
-            size, _ = header(broken, "the picture")
+            size, *_ = header(broken, "the picture")
             assert size[0] * size[1] <= MAX_PIXELS

@@ -7,42 +7,21 @@ out, up to a tenth.
 
 import hashlib
 import os
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from learnt.data.files import Example, find_examples
+from learnt.data.files import find_examples
 from learnt.data.split import FRACTIONS, SIDES, Split, stratified
-from learnt.errors import DataError, ImageError
-from learnt.runner.images import decode, header, quiet, read
+from learnt.data.survey import Picture, survey
+from learnt.errors import DataError
 from learnt.runner.text import percent, shown
 
-LARGE_FILE = 100_000  # bytes
 MAX_BAD = 0.10  # the share of files that may be left out
 SHOWN_BAD = 5  # of them, how many a message names
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture file that looks usable: where it is, what it shows, what it holds."""
-
-    path: Path
-    label: str
-    side: str | None
-    digest: str  # sha256 of the file's bytes
-    size: tuple[int, int]  # (width, height)
-    grey: bool
 
 
 @dataclass(frozen=True)
@@ -88,7 +67,7 @@ class Images:
         examples = find_examples(self.source, file, label)
         self._found = len(examples)
         self.pictures: list[Picture] = []
-        for answer in in_threads(_survey, examples, threads=_are_large(examples)):
+        for answer in survey(examples):
             if isinstance(answer, Picture):
                 self.pictures.append(answer)
             else:
@@ -138,7 +117,7 @@ class Images:
 
         Shrunk by a whole factor where its shorter side stays `at_least` so long.
         """
-        return decode(self.pictures[number].path, channels, at_least)
+        return self.pictures[number].decoded(channels, at_least)
 
     def leave_out(self, reasons: dict[int, str]) -> None:
         """Drop pictures (by number) whose pixels turned out to be damaged, and say so.
@@ -265,43 +244,3 @@ class Images:
     def counts(self, side: str) -> Counter[str]:
         """How many examples of each class a side has."""
         return Counter(self.pictures[i].label for i in self.split[side])
-
-
-def in_threads(function: Callable[[T], R], items: Iterable[T], threads: bool = True) -> Iterator[R]:
-    """`map`, by as many threads as there are processors, a bounded number of items ahead.
-
-    Without `threads` one item after the other: for work so small that threads would wait for
-    each other most of the time.
-    """
-    workers = os.cpu_count() or 1
-    if not threads or workers == 1:
-        with quiet():
-            yield from map(function, items)
-        return
-    iterator = iter(items)
-    with quiet(), ThreadPoolExecutor(workers) as pool:
-        waiting = deque(pool.submit(function, item) for item in islice(iterator, workers * 8))
-        while waiting:
-            result = waiting.popleft().result()
-            waiting.extend(pool.submit(function, item) for item in islice(iterator, 1))
-            yield result
-
-
-def _are_large(examples: list[Example]) -> bool:
-    """Are the files so large that reading one takes longer than handing it to a thread?"""
-    sizes = []
-    for example in examples[:: max(1, len(examples) // 20)]:
-        with suppress(OSError):
-            sizes.append(example.path.stat().st_size)
-    return bool(sizes) and float(np.median(sizes)) > LARGE_FILE
-
-
-def _survey(example: Example) -> Picture | str:
-    """The facts of one file, or in words why it is not usable."""
-    try:
-        data = read(example.path)
-        size, grey = header(data, shown(example.path))
-    except ImageError as error:
-        return str(error)
-    digest = hashlib.sha256(data).hexdigest()
-    return Picture(example.path, example.label, example.side, digest, size, grey)

@@ -75,17 +75,23 @@ def decode(source: Source, channels: int, at_least: int | None = None) -> Pictur
     data = source if isinstance(source, bytes) else read(source)
     label = NAMELESS if isinstance(source, bytes) else shown(source)
     with _opened(data, label) as image:
-        upright = ImageOps.exif_transpose(image) if _is_turned(image) else image
-        return _convert(upright, channels, at_least, label)
+        return _convert(_upright(image), channels, at_least, label)
 
 
-def header(data: bytes, label: str) -> tuple[tuple[int, int], bool]:
-    """((width, height), is it grey?) of a picture's bytes, without decoding its pixels.
+def header(
+    data: bytes, label: str, decode_up_to: int = 0
+) -> tuple[tuple[int, int], bool, Picture | None]:
+    """((width, height), is it grey?, its pixels) of a picture's bytes.
 
-    Raises ImageError, in which `label` is the picture's name, where they cannot be a picture.
+    Pixels are decoded only of pictures of at most so many, else None. Raises ImageError, in
+    which `label` is the picture's name, where they cannot be a picture.
     """
     with _opened(data, label) as image:
-        return image.size, image.mode in ("1", "L", "I", "I;16", "I;16B", "I;16L")
+        grey = image.mode in ("1", "L", "I", "I;16", "I;16B", "I;16L")
+        pixels = None
+        if image.size[0] * image.size[1] <= decode_up_to:
+            pixels = _convert(_upright(image), 1 if grey else 3, None, label)
+        return image.size, grey, pixels
 
 
 @contextmanager
@@ -131,6 +137,10 @@ def check_pixels(size: tuple[int, int], label: str) -> None:
         raise ImageError(f"{label} has no pixels ({width} × {height})")
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    return ImageOps.exif_transpose(image) if _is_turned(image) else image
+
+
 def _is_turned(image: Image.Image) -> bool:
     return bool(image.getexif().get(ORIENTATION, 1) != 1)
 
@@ -148,21 +158,25 @@ def _convert(
             f"{label} has floating-point pixels, which have no fixed white: "
             "save it with 8 or 16 bits"
         )
+    factor = min(image.size) // at_least if at_least else 1
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        image = image.convert("RGBA")
+        image = _smaller(image.convert("RGBA"), factor)
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image.getchannel("A"))
-        image = white
+        image, factor = white, 1
     if image.mode == "LAB":  # Pillow turns it into RGB only
         image = image.convert("RGB")
     mode = "L" if channels == 1 else "RGB"
     if image.mode != mode:
         image = image.convert(mode)
-    factor = min(image.size) // at_least if at_least else 1
-    if factor > 1:
-        image = image.reduce(factor)
+    image = _smaller(image, factor)
     array = np.asarray(image)
     return array.reshape(*array.shape[:2], channels)
+
+
+def _smaller(image: Image.Image, factor: int) -> Image.Image:
+    """Each square of `factor` pixels as their mean, weighed by how opaque they are."""
+    return image.reduce(factor) if factor > 1 else image
 
 
 def _from_array(array: npt.NDArray[Any]) -> Image.Image:

@@ -77,7 +77,7 @@ class Run:
         """Write the checkpoint and the history, each at once or not at all."""
         from safetensors.numpy import save
 
-        plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        plain = {name: np.require(array, requirements="C") for name, array in arrays.items()}
         words = json.dumps(progress)
         data = save(plain, metadata={"progress": words, "sha256": _digest(plain, words)})
         self._write("checkpoint.safetensors", data)

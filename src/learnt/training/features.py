@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from learnt.data.batches import Transform
-from learnt.data.images import Images, in_threads
+from learnt.data.images import Images
 from learnt.data.prepare import Preparation, Preparer
+from learnt.data.survey import in_threads
 from learnt.engine.onnx import Graph
 from learnt.errors import ImageError, OutputError
 from learnt.models.bodies import Body

@@ -1,6 +1,7 @@
 """Arithmetic, element by element, with broadcasting: add, subtract, multiply, divide, powers."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from learnt.engine.ops.op import Array, Grads, GraphBuilder, Op, unbroadcast
 
 # onnx.proto3, TensorProto.DataType
 ONNX_TYPES = {"float32": 1, "uint8": 2, "int32": 6, "int64": 7, "bool": 9, "float64": 11}
+SILENT = partial(np.errstate, all="ignore")  # 1/0 is ∞ and log −1 nan, unsaid, as in PyTorch
 RANKS = {"b": 0, "i": 1, "u": 1, "f": 2}  # NumPy's kinds of numbers, from poor to rich
 
 
@@ -84,14 +86,16 @@ class Div(Op):
 
     def forward(self, a: Array, b: Array) -> Array:
         self.a, self.b = a, b
-        self.z = np.divide(a, b)
+        with SILENT():
+            self.z = np.divide(a, b)
         return self.z
 
     def backward(self, grad: Array) -> Grads:
-        return (
-            unbroadcast(grad / self.b, self.a.shape) if self.needs[0] else None,
-            unbroadcast(-grad * self.z / self.b, self.b.shape) if self.needs[1] else None,
-        )
+        with SILENT():
+            return (
+                unbroadcast(grad / self.b, self.a.shape) if self.needs[0] else None,
+                unbroadcast(-grad * self.z / self.b, self.b.shape) if self.needs[1] else None,
+            )
 
     def onnx(self, graph: GraphBuilder, a: str, b: str) -> str:
         return graph.add("Div", a, b)
@@ -102,14 +106,16 @@ class Pow(Op):
 
     def forward(self, a: Array, b: Array) -> Array:
         self.a, self.b = a, b
-        self.z = np.power(a, b)
+        with SILENT():
+            self.z = np.power(a, b)
         return self.z
 
     def backward(self, grad: Array) -> Grads:
         a, b, da, db = self.a, self.b, None, None
         if self.needs[0]:
             # b = 0 gives a constant: its slope is 0 even where a = 0 makes aᵇ⁻¹ infinite.
-            slope = np.where(b == 0, 0, b * np.power(np.where(b == 0, 1, a), b - 1))
+            with SILENT():
+                slope = np.where(b == 0, 0, b * np.power(np.where(b == 0, 1, a), b - 1))
             da = unbroadcast(grad * slope.astype(grad.dtype), a.shape)
         if self.needs[1]:
             log = np.log(a, out=np.zeros(a.shape, self.z.dtype), where=a > 0)
@@ -138,7 +144,8 @@ class Exp(Op):
     """z = eˣ; ∂z/∂x = z."""
 
     def forward(self, x: Array) -> Array:
-        self.z = np.exp(x)
+        with SILENT():
+            self.z = np.exp(x)
         return self.z
 
     def backward(self, grad: Array) -> Grads:
@@ -153,11 +160,11 @@ class Log(Op):
 
     def forward(self, x: Array) -> Array:
         self.x = x
-        with np.errstate(divide="ignore", invalid="ignore"):  # log 0 is −inf, as in PyTorch
+        with SILENT():
             return np.log(x)
 
     def backward(self, grad: Array) -> Grads:
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with SILENT():
             return (grad / self.x,)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
@@ -168,12 +175,12 @@ class Sqrt(Op):
     """z = √x; ∂z/∂x = 1/(2z)."""
 
     def forward(self, x: Array) -> Array:
-        with np.errstate(invalid="ignore"):
+        with SILENT():
             self.z = np.sqrt(x)
         return self.z
 
     def backward(self, grad: Array) -> Grads:
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with SILENT():
             return (grad / (2 * self.z),)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:

@@ -1,0 +1,194 @@
+"""The Learner: it learns, repeatably, chooses nothing by the test side, and keeps a record."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import learnt
+from learnt.errors import DataError, UsageError
+from learnt.training.learner import Learner
+from learnt.training.loop import Callback, Loop
+from tests.pictures import take
+
+
+def weights(learner: Learner) -> dict[str, np.ndarray]:
+    return {name: t.array.copy() for name, t in learner.model.state_dict().items()}
+
+
+def same(one: Learner, other: Learner) -> bool:
+    pairs = zip(weights(one).values(), weights(other).values(), strict=True)
+    return all(a.tobytes() == b.tobytes() for a, b in pairs)
+
+
+@pytest.fixture
+def few(digits, tmp_path):
+    """Forty digits of three classes, as a folder that a test may change."""
+    return take(digits, tmp_path / "few", {"0": 40, "1": 40, "7": 40})
+
+
+def fitted(folder, epochs: int = 2, **options) -> Learner:
+    return Learner(learnt.Images(folder), model="convnet", **options).fit(epochs=epochs)
+
+
+def test_a_small_network_learns_the_digits(learner):
+    evaluation = learner.evaluate()
+    assert evaluation.value > 0.85
+    assert evaluation.baseline == pytest.approx(0.1)
+    assert evaluation.n == len(learner.data.split.test) == 150
+    assert learner.history[-1]["loss"] < learner.history[0]["loss"] / 2
+
+
+def test_two_runs_with_one_seed_give_the_same_weights(few):
+    assert same(fitted(few, seed=5), fitted(few, seed=5))
+
+
+def test_another_seed_gives_other_weights(few):
+    assert not same(fitted(few, seed=5), fitted(few, seed=6))
+
+
+def test_fitting_twice_starts_anew(few):
+    learner = fitted(few)
+    before = weights(learner)
+    assert all((before[k] == w).all() for k, w in weights(learner.fit(epochs=2)).items())
+
+
+def test_evaluate_reads_only_the_side_it_is_asked_for(few):
+    learner = fitted(few)
+    for side in ("valid", "test"):
+        rows, split = learner.rows.copy(), learner.data.split
+        before = learner.evaluate(side)
+        for other in {"train", "valid", "test"} - {side}:
+            learner.rows[split[other]] = 0
+        assert learner.evaluate(side) == before
+        learner.rows[:] = rows
+    with pytest.raises(DataError, match="train, valid, test; got 'tests'"):
+        learner.evaluate("tests")
+
+
+def test_the_accuracy_is_that_of_the_scores(learner):
+    numbers = learner.data.split.test
+    right = learner.scores(numbers).argmax(axis=1) == learner.data.targets[numbers]
+    assert learner.evaluate().value == right.mean()
+
+
+def test_nothing_is_chosen_by_the_test_side(digits, tmp_path):
+    for name, skip in (("first", 30), ("second", 60)):
+        for side, count, start in (("train", 20, 0), ("valid", 8, 20), ("test", 8, skip)):
+            take(digits, tmp_path / name / side, {"0": count, "1": count}, skip=start)
+    tests = tmp_path / "second" / "test"
+    (tests / "0").rename(tests / "swap")  # the test side's labels are all wrong
+    (tests / "1").rename(tests / "0")
+    (tests / "swap").rename(tests / "1")
+    first, second = fitted(tmp_path / "first"), fitted(tmp_path / "second")
+    assert same(first, second)
+    assert [row["accuracy"] for row in first.history] == [r["accuracy"] for r in second.history]
+
+
+def test_the_history_has_a_row_an_epoch(few):
+    learner = fitted(few, epochs=5)
+    assert [row["epoch"] for row in learner.history] == [1, 2, 3, 4, 5]
+    assert all(set(row) == {"epoch", "loss", "accuracy", "seconds"} for row in learner.history)
+    assert learner.history[-1]["accuracy"] == learner.evaluate("valid").value
+
+
+def test_minutes_end_the_training_whatever_was_planned(few):
+    class Slow(Callback):
+        """Uses up the time at the first epoch's end."""
+
+        def after_epoch(self, loop: Loop) -> None:
+            if loop.epoch == 1:
+                time.sleep(1.3)
+
+    learner = Learner(learnt.Images(few), model="convnet", callbacks=[Slow()])
+    learner.fit(minutes=1.2 / 60)
+    done = len(learner.history)
+    assert done <= 2 < learner.made_plan.epochs
+    assert f"convnet, {done} epochs" in learner.program().card
+    assert learner.run.checkpoint()[1]["history"] == learner.history  # the end is kept:
+    resumed = Learner.resume(learner.run.name).fit()
+    assert same(learner, resumed)
+    assert resumed.history == learner.history
+
+
+def test_callbacks_are_called_in_their_order(few):
+    calls = []
+
+    class Told(Callback):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def on_inputs(self, done: int, of: int) -> None:
+            calls.append((self.name, f"inputs {done} of {of}"))
+
+        def on_start(self, loop: Loop) -> None:
+            calls.append((self.name, "start"))
+
+        def after_step(self, loop: Loop) -> None:
+            calls.append((self.name, f"step {loop.epoch} {loop.step}"))
+
+        def after_epoch(self, loop: Loop) -> None:
+            calls.append((self.name, f"epoch {loop.epoch} {len(loop.history)}"))
+
+        def on_end(self, loop: Loop) -> None:
+            calls.append((self.name, "end"))
+
+    fitted(few, callbacks=[Told("first"), Told("second")])
+    happened = [what for name, what in calls if name == "first"]
+    inputs = [f"inputs {n} of 120" for n in range(1, 121)]
+    epochs = ["start", "step 0 1", "epoch 1 1", "step 1 1", "epoch 2 2", "end"]
+    assert happened == inputs + epochs  # 84 pictures to train on: one batch of 64 an epoch
+    assert calls == [(name, what) for what in happened for name in ("first", "second")]
+
+
+def test_a_callback_that_fails_ends_the_training_and_all_are_told(few):
+    class Fails(Callback):
+        ended = False
+
+        def after_step(self, loop: Loop) -> None:
+            raise ZeroDivisionError
+
+        def on_end(self, loop: Loop) -> None:
+            Fails.ended = True
+
+    with pytest.raises(ZeroDivisionError):
+        fitted(few, callbacks=[Fails()])
+    assert Fails.ended
+
+
+@pytest.mark.parametrize("name", ["evaluate", "program", "made_plan"])
+def test_what_needs_training_says_so_before(few, name):
+    learner = Learner(learnt.Images(few), model="convnet")
+    with pytest.raises(UsageError, match=r"call fit\(\) first"):
+        getattr(learner, name)() if name != "made_plan" else learner.made_plan
+
+
+def test_a_runs_folder_holds_what_was_asked_and_what_happened(few):
+    learner = fitted(few, epochs=3, seed=9)
+    folder = learner.run.folder
+    names = {"config.json", "history.jsonl", "checkpoint.safetensors"}
+    assert {file.name for file in folder.iterdir()} == names
+    config = json.loads((folder / "config.json").read_text())
+    assert config["seed"] == 9
+    assert config["source"] == str(few.resolve())
+    assert config["learnt"] == learnt.__version__
+    assert config["versions"]["numpy"] == np.__version__
+    assert set(config["versions"]) >= {"python", "numpy", "onnxruntime"}
+    assert config["plan"] == json.loads(json.dumps(learner.made_plan.as_dict()))
+    assert config["fingerprint"] == learner.data.fingerprint()
+    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    assert rows == learner.history
+    saved = load_file(folder / "checkpoint.safetensors")
+    for name, array in weights(learner).items():
+        np.testing.assert_array_equal(saved[f"model.{name}"], array)
+
+
+def test_each_training_has_a_folder_of_its_own(few):
+    assert fitted(few, epochs=1).run.folder != fitted(few, epochs=1).run.folder
+
+
+def test_a_learner_says_what_it_is(learner, few):
+    assert repr(learner).startswith("Learner(convnet on Images(1000 pictures")
+    assert "a model to be planned" in repr(Learner(learnt.Images(few)))
