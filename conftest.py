@@ -46,7 +46,7 @@ def digits(all_digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def learner(digits: Path):  # noqa: ANN201 - imported late, so that collecting tests is quick
+def learner(digits: Path):
     """A Learner of the thousand digits, trained a little; not to be trained further."""
     import learnt
 
@@ -54,7 +54,7 @@ def learner(digits: Path):  # noqa: ANN201 - imported late, so that collecting t
 
 
 @pytest.fixture(scope="session")
-def program_file(learner, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: ANN001
+def program_file(learner, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program of that Learner, saved; not to be changed."""
     return learner.program().save(tmp_path_factory.mktemp("programs") / "digits.pyz")
 
@@ -72,6 +72,6 @@ def _doctests(request: pytest.FixtureRequest, doctest_namespace: dict[str, objec
         folder = request.getfixturevalue("tmp_path")
         data = request.getfixturevalue("digits")
         (folder / "digits").symlink_to(data)
-        shutil.copy(sorted((data / "7").iterdir())[0], folder / "seven.png")
+        shutil.copy(min((data / "7").iterdir()), folder / "seven.png")
         shutil.copy(request.getfixturevalue("program_file"), folder / "digits.pyz")
         request.getfixturevalue("monkeypatch").chdir(folder)

@@ -62,7 +62,7 @@ def _some(digits: Path, folder: Path) -> Path:
 
 def _sample(name: str, digits: Path) -> str:
     if name == "digits":
-        return str(sorted((digits / "7").iterdir())[0])
+        return str(min((digits / "7").iterdir()))
     import skimage
 
     return str(Path(skimage.__file__).parent / "data" / "chelsea.png")

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import learnt.engine as engine
 from benchmarks.timing import Row, in_turns
+from learnt import engine
 from learnt.data.batches import Batches
 from learnt.engine import nn
 from learnt.training.loop import Callback, Loop

@@ -39,10 +39,10 @@ def options(few):
 @pytest.fixture(scope="module")
 def whole(options, tmp_path_factory):
     """A training that nobody disturbed: its home and its program."""
-    home = Home(tmp_path_factory.mktemp("whole"))
+    place = Home(tmp_path_factory.mktemp("whole"))
     code, _, error = place.train(*options, "-o", place.folder / "p.pyz")
     assert code == 0, error
-    return home
+    return place
 
 
 @pytest.fixture
@@ -145,12 +145,11 @@ def test_a_checkpoint_is_never_half_written(place, options):
 
 
 @pytest.mark.parametrize("change", ["another picture", "one more", "one less", "another label"])
-def test_examples_that_changed_are_refused(place, few, tmp_path, change):
+def test_examples_that_changed_are_refused(finished, few, tmp_path, change):
     data = shutil.copytree(few, tmp_path / "data-set")
-    code, _, error = place.train(
-        data, "--model", "convnet", "--epochs", 1, "-o", tmp_path / "p.pyz"
-    )
-    assert code == 0, error
+    config = {**finished.config(), "source": str(data)}
+    (finished.folder / "config.json").write_text(json.dumps(config))
+    assert Learner.resume(finished.folder).made_plan.epochs == EPOCHS  # so far, they are the same
     one, other = sorted((data / "0").iterdir())[:2]
     match change:
         case "another picture":
@@ -161,10 +160,8 @@ def test_examples_that_changed_are_refused(place, few, tmp_path, change):
             one.unlink()
         case "another label":
             other.rename(data / "1" / "moved.png")
-    code, _, error = place.train("--resume", place.run.name)
-    assert code == 2
-    assert "are not those the run" in error
-    assert "put them back, or start a new run" in error
+    with pytest.raises(ResumeError, match="data-set are not those the run .* put them back, or"):
+        Learner.resume(finished.folder)
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.5, 0.99])

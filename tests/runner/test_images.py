@@ -31,7 +31,7 @@ def test_every_format_decodes_as_pillow_decodes_it(
     assert got.dtype == np.uint8
     np.testing.assert_array_equal(got, by_pillow(data, "L" if channels == 1 else "RGB"))
     np.testing.assert_array_equal(got, decode(data, channels))
-    assert header(data, "cat") [:2] == ((60, 40), False)
+    assert header(data, "cat")[:2] == ((60, 40), False)
 
 
 def test_a_picture_that_was_stored_without_loss_comes_back_exactly() -> None:
@@ -66,14 +66,14 @@ def test_a_picture_in_lab_decodes_as_pillow_converts_it() -> None:
 
 @pytest.mark.parametrize(("mode", "grey"), [("1", True), ("L", True), ("P", False), ("RGB", False)])
 def test_the_header_says_whether_a_picture_is_grey(mode: str, grey: bool) -> None:
-    assert header(encoded(small_photo(mode), "PNG"), "cat") [:2] == ((60, 40), grey)
+    assert header(encoded(small_photo(mode), "PNG"), "cat")[:2] == ((60, 40), grey)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_the_upper_8_of_16_bits_are_the_picture(kind: str) -> None:
     levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
     data = encoded(Image.fromarray(levels * 257), kind)  # 0 … 65,535
-    assert header(data, "deep") [:2] == ((16, 16), True)
+    assert header(data, "deep")[:2] == ((16, 16), True)
     np.testing.assert_array_equal(decode(data, 1)[..., 0], levels)
     np.testing.assert_array_equal(decode(data, 3), np.stack([levels] * 3, axis=-1))
 

@@ -30,7 +30,11 @@ class NumpyEngine:
         self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.optimizer = recipe.optimizer(model)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, recipe.lr, total_steps, recipe.warm_up, recipe.cycle_momentum
+            self.optimizer,
+            max_lr=recipe.lr,
+            total_steps=total_steps,
+            pct_start=recipe.warm_up,
+            cycle_momentum=recipe.cycle_momentum,
         )
 
     def step(self, inputs: Array, targets: Array) -> float:

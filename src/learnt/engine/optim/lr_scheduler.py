@@ -48,6 +48,7 @@ class OneCycleLR(LRScheduler):
         optimizer: Optimizer,
         max_lr: float | list[float],
         total_steps: int,
+        *,
         pct_start: float = 0.3,
         cycle_momentum: bool = True,
         base_momentum: float = 0.85,
