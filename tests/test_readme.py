@@ -40,7 +40,7 @@ def test_the_python_of_the_main_job_does_what_its_comments_say(pets, capsys):
     assert "accuracy" in capsys.readouterr().out
     result = names["program"]("cat.jpg")
     assert result.label == "cat"
-    assert repr(result).startswith("Result(label='cat', probability=0.9")
+    assert repr(result).startswith("Result(label='cat', probability=")
     assert (pets / "pets.pyz").stat().st_mode & 0o111
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.pictures import png_saying, table, take, truncated
+from tests.pictures import photo, png_saying, table, take, truncated
 
 Refused = Callable[..., str]
 
@@ -192,6 +192,7 @@ def test_a_few_bad_files_among_good_ones_are_named_and_skipped(
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("data/1/plug.png")
     damaged = min((here / "data" / "1").glob("0*.png"))
+    photo().save(damaged)  # too large to be decoded before training
     damaged.write_bytes(truncated(damaged))
     done = cli("train", "data", "--model", "convnet", "--epochs", 1)
     assert done.code == 0, done

@@ -87,7 +87,7 @@ class Learner:
             data = Images(config["source"], **config["columns"], seed=config["seed"])
             made = Plan.from_dict(config["plan"])
             learner = cls(data, model=made.model, seed=config["seed"], callbacks=callbacks)
-            learner.options = config["options"]
+            learner.options = {**config["options"]}
             same = data.fingerprint() == config["fingerprint"]
         except (KeyError, TypeError, ValueError, AttributeError):
             raise ResumeError(f"the run {found.name} was written by another version") from None
