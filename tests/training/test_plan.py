@@ -134,3 +134,12 @@ def test_this_machine_multiplies_matrices_at_some_speed():
     machine = measure_machine()
     assert machine.gflops > 0.1
     assert machine.cores >= 1
+
+
+def test_few_photos_are_seen_in_several_views_and_many_or_small_ones_in_one():
+    few = plan(replace(PHOTOS, train=100), Budget(), Machine())
+    assert few.views[:2] == ("whole", "flip")
+    assert len(few.views) == 5
+    assert any("5 views" in reason for reason in few.reasons)
+    assert plan(replace(PHOTOS, train=1000), Budget(), Machine()).views == ("whole",)
+    assert plan(replace(PHOTOS, train=100, side=28), Budget(), Machine()).views == ("whole",)

@@ -35,9 +35,12 @@ Progress = Callable[[int, int], None]  # (done, of)
 LARGE_SIDE = 100  # pixels, from which decoding a picture is worth a thread
 CHUNK = 8  # pictures that one thread takes through decoding and the body
 
-VIEWS: dict[str, Callable[[Array], Array]] = {  # of prepared pictures (N, C, H, W)
-    "whole": lambda pictures: pictures,
-    "flip": lambda pictures: pictures[..., ::-1],
+VIEWS: dict[str, Callable[[Array], Array]] = {  # of decoded pictures (H, W, C)
+    "whole": lambda picture: picture,
+    "flip": lambda picture: picture[:, ::-1],
+    "middle": lambda picture: _cropped(picture, 0.1, 0.1),
+    "upper left": lambda picture: _cropped(picture, 0.0, 0.2),
+    "lower right": lambda picture: _cropped(picture, 0.2, 0.0),
 }
 
 
@@ -148,6 +151,12 @@ class BodyFeatures:
                     yield np.frombuffer(found[digest], np.float32).reshape(len(self.views), -1)
 
 
+def _cropped(picture: Array, first: float, last: float) -> Array:
+    """(H, W, C) without a share of its rows and columns before and after."""
+    h, w = picture.shape[:2]
+    return picture[int(h * first) : h - int(h * last), int(w * first) : w - int(w * last)]
+
+
 def _one_view(rows: Array, random: np.random.Generator) -> Array:
     """One of each picture's views: (N, views, features) → (N, features)."""
     return rows[np.arange(len(rows)), random.integers(rows.shape[1], size=len(rows))]
@@ -164,23 +173,25 @@ class _Computer:
     def __call__(self, numbers: list[int]) -> dict[int, Array | str]:
         """Features (views, features) or what is wrong with the picture, by its number."""
         answers: dict[int, Array | str] = {}
-        prepared: dict[int, Array] = {}
+        views: dict[int, list[Array]] = {}
         for number in numbers:
             try:
                 picture = decoded(self.images, number, self.inputs.preparation)
-                prepared[number] = self.prepare(picture)
             except ImageError as error:
                 answers[number] = str(error)
-        if prepared:
-            stacked = np.stack(list(prepared.values()))
-            views = [self._run(VIEWS[view](stacked)) for view in self.inputs.views]
-            answers.update(zip(prepared, np.stack(views, axis=1), strict=True))
+                continue
+            seen = (VIEWS[view](picture) for view in self.inputs.views)
+            views[number] = [self.prepare(np.ascontiguousarray(view)) for view in seen]
+        if views:
+            features = self._run(np.stack([view for several in views.values() for view in several]))
+            by_picture = features.reshape(len(views), len(self.inputs.views), -1)
+            answers.update(zip(views, by_picture, strict=True))
         return answers
 
     def _run(self, pictures: Array) -> Array:
         if self.session is None:
             self.session = self._open()
-        features: Array = self.session.run(None, {"pictures": np.ascontiguousarray(pictures)})[0]
+        features: Array = self.session.run(None, {"pictures": pictures})[0]
         return features
 
     def _open(self) -> Any:

@@ -23,6 +23,9 @@ MODELS = ("convnet", "efficientnet-lite0")
 BODY_SIZE = 224
 BODY_OPERATIONS = 0.77e9  # of EfficientNet-Lite0 for one picture of that size
 OVERHEAD = 1.0  # seconds, for imports and for writing the program
+ONE_VIEW = ("whole",)
+FEW_VIEWS = ("whole", "flip", "middle", "upper left", "lower right")
+FEW = 500  # training examples, up to which several views of each are worth their time
 HEAD_STEPS = 150  # that a head needs at least, however few its examples
 
 
@@ -169,17 +172,21 @@ def _from_scratch(s: Summary, budget: Budget, machine: Machine, reason: str) -> 
 
 def _on_features(s: Summary, budget: Budget, machine: Machine, reason: str) -> Plan:
     every = s.train + s.valid + s.test
+    few = s.train <= FEW and s.side > SMALL_SIDE
+    views = FEW_VIEWS if few else ONE_VIEW
     # The body runs at 0.7 of the speed of one large product; decoding takes some milliseconds.
-    body = BODY_OPERATIONS / (0.7 * machine.gflops * 1e9)
+    body = BODY_OPERATIONS / (0.7 * machine.gflops * 1e9) * len(views)
     reading = every * (body + 4e-3) / machine.cores
     # Forward and backward, and an optimiser that reads and writes every weight six times.
     each = 6 * (1280 * 512 + 512 * s.classes) / (machine.gflops * 1e9) * 3
     recipe = replace(ON_FEATURES, batch=64 if s.train >= 256 else 16)
     usual = max(4, math.ceil(HEAD_STEPS / max(1, s.train // recipe.batch)))
     epochs, reasons = _epochs(usual, each * s.train, reading, budget)
+    if few:
+        reasons.append(f"they are few, so {len(views)} views of each take part: {', '.join(views)}")
     seconds = reading + epochs * each * s.train + OVERHEAD
     return Plan(
-        "efficientnet-lite0", BODY_SIZE, 3, ("whole",), epochs, recipe, seconds, reading,
+        "efficientnet-lite0", BODY_SIZE, 3, views, epochs, recipe, seconds, reading,
         (reason, *reasons),
     )  # fmt: skip
 
