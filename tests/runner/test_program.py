@@ -168,7 +168,7 @@ def test_a_graph_of_the_right_shape_is_run(program_file, tmp_path):
 @pytest.mark.parametrize(
     ("model", "because"),
     [
-        (graph(inputs=2), "cannot be run"),
+        (graph(inputs=2), "cannot be loaded"),
         (graph(labels=9), "one number a label"),
         (graph(kind=TensorProto.STRING), "one number a label"),
         (graph(kind=TensorProto.INT64), "one number a label"),

@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 from learnt.cli import bodies, data, demo, info, run, test, train
 from learnt.cli.output import say_error
 from learnt.errors import LearntError
+from learnt.runner.main import nobody_reads
 from learnt.version import __version__
 
 HELP = "Deep learning for coders: programs that are learnt, not written."
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         result = app(args=arguments, prog_name="learnt", standalone_mode=False)
+        sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except LearntError as error:
         say_error(str(error))
@@ -60,8 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say_error("stopped")
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        return nobody_reads()
     except TyperException as error:  # what the parser of options says of a wrong one
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "learnt"

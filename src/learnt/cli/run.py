@@ -14,7 +14,10 @@ def run(program: Path = PROGRAM, inputs: list[str] = INPUTS, as_json: bool = AS_
 
     Example: learnt run pets.pyz cat.jpg dog.jpg
     """
-    from learnt.runner.main import answer
+    from learnt.runner.main import answer, nobody_reads
     from learnt.runner.program import load
 
-    return answer(load(program), inputs, as_json)
+    try:
+        return answer(load(program), inputs, as_json)
+    except BrokenPipeError:  # the parser of options would make an error of it
+        return nobody_reads()

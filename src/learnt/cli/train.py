@@ -58,7 +58,7 @@ def train(
                 "--resume RUN goes on as the run was started: give nothing else but -o"
             )
         learner = Learner.resume(resume, progress(as_json))
-        out = out or Path(learner.options["out"])
+        out = out or Path(learner.options.get("out") or default_name(learner.data.source))
     elif source is None:
         raise UsageError("give a folder with one folder a class, or a CSV of file,label")
     else:

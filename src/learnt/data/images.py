@@ -164,9 +164,10 @@ class Images:
         if both:
             self.pictures = [p for p in self.pictures if len(labels[p.digest]) == 1]
             first = both[0]
+            names = ", ".join(sorted(map(shown, labels[first.digest])))
             self.notes.append(
                 f"passed over {len(both)} identical files that have different labels, such as "
-                f"{shown(first.path)} ({', '.join(sorted(map(shown, labels[first.digest])))})"
+                f"{self._short(shown(first.path))} ({names})"
             )
 
     def _check_classes(self) -> None:

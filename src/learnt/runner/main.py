@@ -39,11 +39,16 @@ def main() -> int:
     except LearntError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    except BrokenPipeError:  # the reader, such as `head`, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to flush
-        return 0
+    except BrokenPipeError:
+        return nobody_reads()
     except KeyboardInterrupt:
         return 130
+
+
+def nobody_reads() -> int:
+    """The reader of our output, such as `head`, has had enough: no error. Gives exit code 0."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to flush
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -73,6 +73,8 @@ class Program:
     def probabilities(self, pictures: list[Picture]) -> npt.NDArray[np.float32]:
         """(N, number of labels) for decoded pictures (H, W, channels); neighbours of one size
         are run together."""
+        if len(pictures) == 1:
+            return self._run(pictures[0][None])
         answers = [np.empty((0, len(self.labels)), np.float32)]
         at = 0
         while at < len(pictures):
@@ -131,25 +133,28 @@ class Program:
         return f"Program({self.manifest['task']}, {len(self.labels)} labels)"
 
     @cached_property
-    def _session(self) -> Any:
+    def _session(self) -> tuple[Any, str]:
+        """What runs the graph, once it was checked; and the name of the graph's one input."""
         check_graph(self.onnx)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         try:
-            return onnxruntime.InferenceSession(
+            session = onnxruntime.InferenceSession(
                 self.onnx, options, providers=["CPUExecutionProvider"]
             )
+            (entry,) = session.get_inputs()
+            return session, entry.name
         except Exception as error:  # ONNX Runtime has no common error class
             raise ProgramError(f"the program's graph cannot be loaded: {error}") from None
 
     def _run(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        session = self._session
+        session, entry = self._session
         try:
-            (entry,) = session.get_inputs()
-            answers = np.asarray(session.run(None, {entry.name: pictures})[0])
+            answers: npt.NDArray[np.float32] = session.run(None, {entry: pictures})[0]
         except Exception as error:
             raise ProgramError(f"the program's graph cannot be run: {error}") from None
-        if answers.shape != (len(pictures), len(self.labels)) or answers.dtype != np.float32:
+        shape = len(pictures), len(self.labels)
+        if getattr(answers, "shape", None) != shape or answers.dtype != np.float32:
             raise ProgramError("the program's graph does not give one number a label")
         return answers
 
