@@ -1,5 +1,6 @@
 """What the README says is run: its Python, its shell lines, and the two commands it opens with."""
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -84,3 +85,10 @@ def test_the_verbs_of_the_readme_are_the_verbs_there_are():
 def test_ci_runs_the_test_command_of_the_readme():
     assert "make test" in blocks("sh")[0]
     assert (REPOSITORY / ".ci" / "run").read_text().splitlines()[-1] == "make test"
+
+
+def test_the_reference_of_the_command_line_is_what_the_verbs_say():
+    spec = importlib.util.spec_from_file_location("generate", REPOSITORY / "docs" / "generate.py")
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    assert generate.PAGE.read_text() == generate.page(), "run: make docs"

@@ -133,8 +133,8 @@ class Program:
         return f"Program({self.manifest['task']}, {len(self.labels)} labels)"
 
     @cached_property
-    def _session(self) -> tuple[Any, str]:
-        """What runs the graph, once it was checked; and the name of the graph's one input."""
+    def _session(self) -> tuple[Any, str, list[str]]:
+        """What runs the graph, once it was checked; the names of its one input and result."""
         check_graph(self.onnx)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
@@ -142,15 +142,15 @@ class Program:
             session = onnxruntime.InferenceSession(
                 self.onnx, options, providers=["CPUExecutionProvider"]
             )
-            (entry,) = session.get_inputs()
-            return session, entry.name
+            (entry,), (result,) = session.get_inputs(), session.get_outputs()
+            return session, entry.name, [result.name]
         except Exception as error:  # ONNX Runtime has no common error class
             raise ProgramError(f"the program's graph cannot be loaded: {error}") from None
 
     def _run(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        session, entry = self._session
+        session, entry, result = self._session
         try:
-            answers: npt.NDArray[np.float32] = session.run(None, {entry: pictures})[0]
+            answers: npt.NDArray[np.float32] = session.run(result, {entry: pictures})[0]
         except Exception as error:
             raise ProgramError(f"the program's graph cannot be run: {error}") from None
         shape = len(pictures), len(self.labels)
