@@ -69,7 +69,7 @@ def test_when_a_file_cannot_grow_any_more_the_old_program_is_kept_and_still_runs
     assert done.returncode == 2
     assert done.stderr == (
         "error: p.pyz cannot be written: File too large. "
-        "Nothing was changed; choose another place with -o\n"
+        "Nothing was changed; choose another place\n"
     )
     assert (here / "p.pyz").read_bytes() == before
     assert sorted(os.listdir(here)) == ["noise", "p.pyz"]

@@ -59,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.Exit as leaving:
         return leaving.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        say_error("stopped")
+        say_error(
+            "stopped; what was prepared so far is kept, so the same command goes on from there"
+        )
         return 130
     except BrokenPipeError:
         return nobody_reads()

@@ -30,8 +30,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, executable: bool
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(
-            f"{shown(path)} cannot be written: {reason}. "
-            "Nothing was changed; choose another place with -o"
+            f"{shown(path)} cannot be written: {reason}. Nothing was changed; choose another place"
         ) from None
     finally:
         if temporary is not None:

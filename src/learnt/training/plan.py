@@ -198,7 +198,9 @@ def _epochs(usual: int, each: float, before: float, budget: Budget) -> tuple[int
     if budget.minutes is None:
         return usual, []
     fitting = int((budget.minutes * 60 - before) / each)
-    epochs = max(1, min(usual * 3, fitting))
+    if fitting < 1:
+        return 1, [f"{budget.minutes:g} minutes may not be enough even for one epoch"]
+    epochs = min(usual * 3, fitting)
     return epochs, [f"{budget.minutes:g} minutes are enough for {epochs} epochs"]
 
 
