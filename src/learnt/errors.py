@@ -1,16 +1,17 @@
 """Every error a user can meet, in one hierarchy.
 
-    LearntError               something the user can mend (exit code 2)
-    ├── UsageError            an option or argument that cannot be
-    ├── DataError             the examples: none, too few, too many bad ones
-    │   ├── ImageError        one file that is not a usable picture
-    │   └── TableError        a CSV with a missing file, column or label
-    ├── ProgramError          a program file that is not whole, or not safe
-    ├── MismatchError         a program that does not answer as its Learner does
-    ├── ResumeError           a run that cannot go on
-    ├── FetchError            a data set or body that could not be brought
-    ├── OutputError           a result that could not be written
-    └── MissingDependencyError     a library that is not installed (exit code 3)
+    LearntError                   something the user can mend (exit code 2)
+    ├── UsageError                an option or argument that cannot be
+    ├── DataError                 the examples: none, too few, too many bad ones
+    │   ├── ImageError            one file that is not a usable picture
+    │   └── TableError            a CSV with a missing file, column or label
+    ├── ProgramError              a program file that is not whole, or not safe
+    ├── MismatchError             a program that does not answer as its Learner does
+    ├── ResumeError               a run that cannot go on
+    ├── FetchError                a data set or body that could not be brought
+    ├── OutputError               a result that could not be written
+    ├── Interrupted               training stopped with Ctrl-C; all is saved (exit code 130)
+    └── MissingDependencyError    a library that is not installed (exit code 3)
 
 A message says what must hold, what came, and what to do. This file also travels inside every
 program, so it imports nothing.
@@ -57,6 +58,12 @@ class FetchError(LearntError):
 
 class OutputError(LearntError):
     """A result that could not be written."""
+
+
+class Interrupted(LearntError):  # noqa: N818 - it is not an error, but the user's wish
+    """Training was stopped with Ctrl-C; everything is saved, and the message says how to go on."""
+
+    exit_code = 130
 
 
 class MissingDependencyError(LearntError):

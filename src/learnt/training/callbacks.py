@@ -7,16 +7,10 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from learnt.errors import LearntError
+from learnt.errors import Interrupted
 from learnt.training.loop import Callback, Loop
 
 SAVE_EPOCH, SAVE_STEP = 0.5, 30.0  # seconds between checkpoints, at an epoch's end and within
-
-
-class Interrupted(LearntError):  # noqa: N818 - it is not an error, but the user's wish
-    """The user stopped training with Ctrl-C; everything is saved."""
-
-    exit_code = 130
 
 
 class Checkpoints(Callback):

@@ -36,10 +36,9 @@ def card(learner: "Learner", evaluation: Evaluation) -> str:
 
 
 def _figure(evaluation: Evaluation) -> str:
-    low, high = evaluation.interval
     text = (
-        f"**Accuracy {percent(evaluation.value)}** (95 % interval {low * 100:.1f} to "
-        f"{high * 100:.1f}) on {evaluation.n} pictures it never saw in training. "
+        f"**Accuracy {percent(evaluation.value)}** ({evaluation.interval_text}) "
+        f"on {evaluation.n} pictures it never saw in training. "
         f"Always answering the commonest class: {percent(evaluation.baseline)}."
     )
     return text + (f"\nKeep in mind: {evaluation.warning}." if evaluation.warning else "")

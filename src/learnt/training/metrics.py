@@ -25,13 +25,18 @@ class Evaluation:
     confusion: list[list[int]]  # row: the true class; column: the answer
 
     def __str__(self) -> str:
-        low, high = self.interval
         text = (
-            f"{self.metric} {percent(self.value)} "
-            f"(95 % interval {low * 100:.1f} to {high * 100:.1f}) on {self.n:,} examples; "
+            f"{self.metric} {percent(self.value)} ({self.interval_text}) "
+            f"on {self.n:,} examples; "
             f"always the commonest class: {percent(self.baseline)}"
         )
         return text + (f"\n{self.warning}" if self.warning else "")
+
+    @property
+    def interval_text(self) -> str:
+        """The interval in words, in percent."""
+        low, high = self.interval
+        return f"95 % interval {low * 100:.1f} to {high * 100:.1f}"
 
     @property
     def warning(self) -> str:

@@ -1,6 +1,6 @@
 """The built-in engine under the Learner: one step of training, and answers in batches.
 
-This is all that the loop knows of an engine; another one has the same five methods.
+This is all that the loop knows of an engine; another one has the same four methods.
 """
 
 from collections.abc import Iterable
