@@ -19,8 +19,8 @@ ROOMS = [  # from the top: each may import from those before it, and from itself
     "cli",
 ]  # fmt: skip
 ENGINE = [
-    "ops", "autograd", "tensor", "creation", "random", "serial", "nn", "optim", "onnx",
-    "gradcheck",
+    "op", "memory", "random", "autograd", "ops", "tensor", "creation", "serial", "nn", "optim", "utils",
+    "onnx", "gradcheck",
 ]  # fmt: skip
 RUNNER_MAY_IMPORT = {"numpy", "onnxruntime", "PIL", *sys.stdlib_module_names}
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -1,4 +1,4 @@
-"""New tensors: from Python's numbers, from arrays, and filled ones."""
+"""New tensors: from Python's numbers, from arrays, filled, and random."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,69 +6,282 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from learnt.engine.ops import shape as shapes
-from learnt.engine.ops.op import Array, normalize_dim
-from learnt.engine.tensor import Tensor, apply, unpack
+from learnt.engine.op import Array
+from learnt.engine.ops.shape import unpack
+from learnt.engine.random import Generator, rng
+from learnt.engine.tensor import Tensor, check_device
+
+DType = npt.DTypeLike | None
+Sizes = int | Sequence[int]
+_default = [np.dtype(np.float32)]  # the type of fractions that nobody named
 
 
-def tensor(data: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def set_default_dtype(d: npt.DTypeLike) -> None:
+    """The type of new fractions: float32, unless this says float64."""
+    _default[0] = np.dtype(d)
+
+
+def get_default_dtype() -> np.dtype[Any]:
+    """The type of new fractions."""
+    return _default[0]
+
+
+def _new(array: Any, dtype: DType, device: Any, requires_grad: bool) -> Tensor:
+    check_device(device)
+    found = np.asarray(array, dtype if dtype is not None else None)
+    return Tensor(found, requires_grad)
+
+
+def _shape(size: Sequence[Sizes]) -> tuple[int, ...]:
+    shape = tuple(int(n) for n in unpack(size))
+    if min(shape, default=0) < 0:
+        raise RuntimeError(f"sizes must not be negative; got {shape}")
+    return shape
+
+
+def tensor(
+    data: Any, dtype: DType = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Tensor:
     """A new tensor from numbers or nested lists: fractions are float32, whole numbers int64.
 
     >>> tensor([[1, 2], [3, 4]]).shape
     (2, 2)
     """
-    array = np.array(data.array if isinstance(data, Tensor) else data, dtype=dtype)
-    if dtype is None and array.dtype == np.float64 and not isinstance(data, np.ndarray | Tensor):
-        array = array.astype(np.float32)
-    return Tensor(array, requires_grad)
+    array = np.array(_plain(data), dtype=dtype)
+    given = isinstance(data, np.ndarray | np.generic | Tensor)
+    if dtype is None and not given and array.dtype.kind == "f":
+        array = array.astype(_default[0])
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"a tensor holds numbers; got {type(data).__name__} of {array.dtype}")
+    return _new(array, None, device, requires_grad)
 
 
-def from_numpy(array: Array) -> Tensor:
-    """A tensor on the very memory of `array`."""
-    return Tensor(array)
+def _plain(data: Any) -> Any:
+    """Tensors within lists as arrays."""
+    if isinstance(data, Tensor):
+        return data.array
+    if isinstance(data, list | tuple) and any(isinstance(x, Tensor | list | tuple) for x in data):
+        return [_plain(x) for x in data]
+    return data
+
+
+def as_tensor(data: Any, dtype: DType = None, device: Any = None) -> Tensor:
+    """As `tensor`, but on the very memory of an array or tensor, where its type allows."""
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype)
+    if isinstance(data, np.ndarray):
+        return from_numpy(data) if dtype is None else _new(data, dtype, device, False)
+    return tensor(data, dtype, device)
+
+
+def from_numpy(ndarray: Array) -> Tensor:
+    """A tensor on the very memory of `ndarray`."""
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"from_numpy needs an array; got {type(ndarray).__name__}")
+    found = Tensor(ndarray)
+    found.shared = True
+    return found
 
 
 def zeros(
-    *shape: int | Sequence[int], dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
+    *size: Sizes, dtype: DType = None, device: Any = None, requires_grad: bool = False, **_: Any
 ) -> Tensor:
     """All 0."""
-    return Tensor(np.zeros(unpack(shape), dtype), requires_grad)
+    return _new(np.zeros(_shape(size), dtype or _default[0]), None, device, requires_grad)
 
 
 def ones(
-    *shape: int | Sequence[int], dtype: npt.DTypeLike = np.float32, requires_grad: bool = False
+    *size: Sizes, dtype: DType = None, device: Any = None, requires_grad: bool = False, **_: Any
 ) -> Tensor:
     """All 1."""
-    return Tensor(np.ones(unpack(shape), dtype), requires_grad)
+    return _new(np.ones(_shape(size), dtype or _default[0]), None, device, requires_grad)
 
 
-def full(shape: tuple[int, ...], fill_value: float, dtype: npt.DTypeLike = np.float32) -> Tensor:
-    """All `fill_value`."""
-    return Tensor(np.full(shape, fill_value, dtype))
+def empty(
+    *size: Sizes, dtype: DType = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Tensor:
+    """Whatever is in memory: to be filled."""
+    return _new(np.empty(_shape(size), dtype or _default[0]), None, device, requires_grad)
+
+
+def full(
+    size: Sizes, fill_value: float, *, dtype: DType = None, device: Any = None,
+    requires_grad: bool = False, **_: Any,
+) -> Tensor:  # fmt: skip
+    """All `fill_value`, in its own type: int64, bool, or float32."""
+    if isinstance(fill_value, Tensor):
+        fill_value = fill_value.item()
+    kind = np.asarray(fill_value).dtype
+    found = np.full(
+        _shape((size,)), fill_value, dtype or (_default[0] if kind.kind == "f" else kind)
+    )
+    return _new(found, None, device, requires_grad)
+
+
+def zeros_like(input: Tensor, *, dtype: DType = None, **options: Any) -> Tensor:
+    """All 0, of the shape and type of `input`."""
+    return zeros(input.array.shape, dtype=dtype or input.array.dtype, **options)
+
+
+def ones_like(input: Tensor, *, dtype: DType = None, **options: Any) -> Tensor:
+    """All 1, of the shape and type of `input`."""
+    return ones(input.array.shape, dtype=dtype or input.array.dtype, **options)
+
+
+def empty_like(input: Tensor, *, dtype: DType = None, **options: Any) -> Tensor:
+    """Whatever is in memory, of the shape and type of `input`."""
+    return empty(input.array.shape, dtype=dtype or input.array.dtype, **options)
+
+
+def full_like(input: Tensor, fill_value: float, *, dtype: DType = None, **options: Any) -> Tensor:
+    """All `fill_value`, of the shape and type of `input`."""
+    return full(input.array.shape, fill_value, dtype=dtype or input.array.dtype, **options)
 
 
 def arange(
-    start: float, end: float | None = None, step: float = 1, dtype: npt.DTypeLike | None = None
-) -> Tensor:
+    start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DType = None, device: Any = None,
+    requires_grad: bool = False, **_: Any,
+) -> Tensor:  # fmt: skip
     """start, start + step, … up to but without `end` (int64 if all are whole, else float32)."""
     first, last = (0, start) if end is None else (start, end)
+    first, last, step = (n.item() if isinstance(n, Tensor) else n for n in (first, last, step))
+    if not step or (last - first) / step < 0:
+        raise RuntimeError(f"arange needs a step from {first} towards {last}; got {step}")
+    whole = all(isinstance(n, int | np.integer) for n in (first, last, step))
     numbers = np.arange(first, last, step)
-    kind = np.int64 if all(isinstance(n, int) for n in (first, last, step)) else np.float32
-    return Tensor(numbers.astype(dtype or kind))
+    return _new(numbers.astype(dtype or (np.int64 if whole else _default[0])), None, device,
+                requires_grad)  # fmt: skip
 
 
-def cat(tensors: list[Tensor] | tuple[Tensor, ...], dim: int = 0) -> Tensor:
-    """The tensors one after the other along `dim`; their other sizes must be equal."""
-    at = normalize_dim(dim, tensors[0].ndim) if tensors else 0
-    sizes = {t.shape[:at] + t.shape[at + 1 :] for t in tensors}
-    if len(sizes) != 1:
+def linspace(
+    start: Any, end: Any, steps: int, *, dtype: DType = None, device: Any = None,
+    requires_grad: bool = False, **_: Any,
+) -> Tensor:  # fmt: skip
+    """`steps` numbers, evenly spaced from `start` to `end`, both included."""
+    first, last = (n.item() if isinstance(n, Tensor) else n for n in (start, end))
+    if steps < 0:
+        raise RuntimeError(f"linspace needs a number of steps that is not negative; got {steps}")
+    numbers = np.linspace(first, last, steps)
+    return _new(numbers.astype(dtype or _default[0]), None, device, requires_grad)
+
+
+def eye(
+    n: int, m: int | None = None, *, dtype: DType = None, device: Any = None,
+    requires_grad: bool = False, **_: Any,
+) -> Tensor:  # fmt: skip
+    """1 on the diagonal, 0 elsewhere: (n, m), square by default."""
+    if n < 0 or (m or 0) < 0:
+        raise RuntimeError(f"eye needs sizes that are not negative; got {n} and {m}")
+    return _new(np.eye(n, m, dtype=dtype or _default[0]), None, device, requires_grad)
+
+
+def rand(
+    *size: Sizes, generator: Generator | None = None, dtype: DType = None, device: Any = None,
+    requires_grad: bool = False, **_: Any,
+) -> Tensor:  # fmt: skip
+    """Numbers evenly spread over [0, 1)."""
+    kind: Any = np.dtype(dtype or _default[0])
+    return _new(rng(generator).random(_shape(size), kind), None, device, requires_grad)
+
+
+def randn(
+    *size: Sizes, generator: Generator | None = None, dtype: DType = None, device: Any = None,
+    requires_grad: bool = False, **_: Any,
+) -> Tensor:  # fmt: skip
+    """Numbers normally distributed around 0 with standard deviation 1."""
+    kind: Any = np.dtype(dtype or _default[0])
+    return _new(rng(generator).standard_normal(_shape(size), kind), None, device, requires_grad)
+
+
+def randint(
+    low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None,
+    dtype: DType = np.int64, device: Any = None, requires_grad: bool = False, **_: Any,
+) -> Tensor:  # fmt: skip
+    """Whole numbers from `low` (0, if one bound is given) to `high` − 1: int64."""
+    if size is None:
+        low, high, size = 0, low, high
+    if low >= high:
+        raise RuntimeError(f"randint needs low < high; got {low} and {high}")
+    numbers = rng(generator).integers(low, high, _shape((size,)))
+    return _new(numbers.astype(dtype or np.int64), None, device, requires_grad)
+
+
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: DType = np.int64, device: Any = None,
+    **_: Any,
+) -> Tensor:  # fmt: skip
+    """The numbers 0 … n − 1 in random order (int64)."""
+    return _new(rng(generator).permutation(n).astype(dtype or np.int64), None, device, False)
+
+
+def rand_like(input: Tensor, *, dtype: DType = None, **options: Any) -> Tensor:
+    """As `rand`, of the shape and type of `input`."""
+    return rand(input.array.shape, dtype=dtype or input.array.dtype, **options)
+
+
+def randn_like(input: Tensor, *, dtype: DType = None, **options: Any) -> Tensor:
+    """As `randn`, of the shape and type of `input`."""
+    return randn(input.array.shape, dtype=dtype or input.array.dtype, **options)
+
+
+def randint_like(
+    input: Tensor, low: int, high: int | None = None, *, dtype: DType = None, **options: Any
+) -> Tensor:
+    """As `randint`, of the shape and type of `input`."""
+    first, last = (0, low) if high is None else (low, high)
+    size = input.array.shape
+    return randint(first, last, size, dtype=dtype or input.array.dtype, **options)
+
+
+def normal(
+    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None
+) -> Tensor:
+    """Normally distributed numbers; `mean` and `std` may be tensors, a pair for each number."""
+    mean, std = (v.array if isinstance(v, Tensor) else v for v in (mean, std))
+    shape = _shape((size,)) if size is not None else np.broadcast(mean, std).shape
+    numbers = rng(generator).standard_normal(shape, np.float32)
+    return Tensor(np.asarray(numbers * np.float32(std) + np.float32(mean)))
+
+
+def bernoulli(
+    input: Tensor, p: float | None = None, *, generator: Generator | None = None
+) -> Tensor:
+    """1 with the probability that `input` says (or `p`), else 0."""
+    chance = input.array if p is None else p
+    if np.min(chance, initial=0) < 0 or np.max(chance, initial=1) > 1:
+        raise RuntimeError("bernoulli needs probabilities from 0 to 1")
+    drawn = rng(generator).random(input.array.shape) < chance
+    return Tensor(np.asarray(drawn, input.array.dtype))
+
+
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *,
+    generator: Generator | None = None,
+) -> Tensor:  # fmt: skip
+    """Places drawn by weight: (classes) or (rows, classes) → (…, num_samples) int64.
+
+    >>> import learnt.engine as torch
+    >>> torch.multinomial(torch.tensor([0.0, 3.0, 0.0]), 2, replacement=True)
+    tensor([1, 1])
+    """
+    weights = np.atleast_2d(input.array).astype(np.float64)
+    totals = weights.sum(1, keepdims=True)
+    if not np.isfinite(weights).all() or (weights < 0).any() or (totals <= 0).any():
+        raise RuntimeError("multinomial needs weights of at least 0, finite, not all 0")
+    enough = weights.shape[1] if replacement else (weights > 0).sum(1).min()
+    if not replacement and num_samples > enough:
         raise RuntimeError(
-            f"cat along {dim} needs tensors equal in all other dimensions; "
-            f"got {', '.join(str(t.shape) for t in tensors)}"
+            f"multinomial without replacement needs {num_samples} weights above 0; got {enough}"
         )
-    return apply(shapes.Cat(at), *tensors)
-
-
-def stack(tensors: list[Tensor] | tuple[Tensor, ...], dim: int = 0) -> Tensor:
-    """The tensors along a new dimension."""
-    return cat([t.unsqueeze(dim) for t in tensors], dim)
+    random = rng(generator)
+    if replacement:  # where an evenly spread number falls among the cumulated weights
+        ends = np.cumsum(weights / totals, axis=1)
+        drawn = random.random((len(weights), num_samples))
+        found = np.stack(
+            [np.searchsorted(e / e[-1], d, "right") for e, d in zip(ends, drawn, strict=True)]
+        )
+    else:  # the largest of log w + Gumbel noise is drawn by weight, and so on down
+        with np.errstate(divide="ignore"):
+            keys = np.log(weights) + random.gumbel(size=weights.shape)
+        found = np.argsort(-keys, axis=1)[:, :num_samples]
+    return Tensor(found.reshape(*input.array.shape[:-1], num_samples).astype(np.int64))

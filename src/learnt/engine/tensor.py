@@ -1,23 +1,36 @@
 """Tensor: an array, and how it was computed, with PyTorch's names, defaults and answers.
 
-Every method is one operation from `ops/`, put on record by `apply`; `autograd` walks that
-record backwards.
+Nearly every method is a function that stands beside its operation in `ops/`: the class is their
+table of contents, and `torch.exp(x)` and `x.exp()` are one function.
 """
 
 import builtins
-from collections.abc import Sequence
+import itertools
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from learnt.engine.autograd import Variable, check_fractions, mode, no_grad
-from learnt.engine.ops import activation, elementwise, linear, reduce, shape
-from learnt.engine.ops.op import Array, Op, normalize_dim, normalize_dims
+from learnt.engine import autograd
+from learnt.engine.autograd import Variable, apply, check_fractions, in_place, mode
+from learnt.engine.op import Array, Op
+from learnt.engine.ops import activation, arithmetic, linear, pointwise, reduce
+from learnt.engine.ops import shape as shapes
 
-Scalar = float | int | bool
-Bound = float | None
-Dims = int | Sequence[int] | None
+Number = float | int | bool
+_handles = itertools.count()
+
+
+class Size(tuple[int, ...]):
+    """The sizes of the dimensions: a tuple."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """How many numbers a tensor of this shape holds."""
+        return int(np.prod(self, dtype=np.int64))
 
 
 class Tensor(Variable):
@@ -30,346 +43,350 @@ class Tensor(Variable):
     tensor([2., 4.])
     """
 
-    __slots__ = ()
     __array_priority__ = 100  # so that array * tensor is ours to compute
     grad: "Tensor | None"
 
-    def _plain(self, array: Array) -> "Tensor":
-        return Tensor(array)
+    # --- what it is ---------------------------------------------------------------------------
 
-    def detach(self) -> "Tensor":
-        """The same numbers (shared memory) without their history."""
-        return _fixed(elementwise.Same(), self) if mode.trace else Tensor(self.array)
+    @property
+    def shape(self) -> Size:
+        """The size of each dimension."""
+        return Size(self.array.shape)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Say whether `backward` shall leave a gradient here."""
-        if requires_grad:
-            check_fractions(self.array)
-        self.requires_grad = requires_grad
-        return self
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its numbers."""
+        return self.array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """How many dimensions it has."""
+        return self.array.ndim
+
+    @property
+    def is_leaf(self) -> bool:
+        """Made by the user, not computed by a recorded operation."""
+        return self.op is None
+
+    @property
+    def grad_fn(self) -> Op | None:
+        """The operation it was computed by."""
+        return self.op
 
     @property
     def data(self) -> "Tensor":
-        """The same numbers without their history, as PyTorch's `.data`."""
+        """The same numbers without their history: changes here are not found out."""
         return self.detach()
 
     @data.setter
     def data(self, value: "Tensor") -> None:
         self.array = value.array
 
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension."""
+        return self.shape if dim is None else self.array.shape[dim]
+
+    def dim(self) -> int:
+        """How many dimensions it has."""
+        return self.array.ndim
+
+    def numel(self) -> int:
+        """How many numbers it holds."""
+        return self.array.size
+
+    nelement = numel
+
+    def is_floating_point(self) -> builtins.bool:
+        """Does it hold fractions?"""
+        return self.array.dtype.kind == "f"
+
     def __repr__(self) -> str:
         text = np.array2string(self.array, separator=", ", precision=4, prefix="tensor(")
         dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
         return f"tensor({text}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
 
-    # --- types --------------------------------------------------------------------------------
+    # --- gradients ----------------------------------------------------------------------------
 
-    def to(self, dtype: npt.DTypeLike) -> "Tensor":
-        """The numbers as another type; gradients come back in the type they left."""
-        wanted = np.dtype(dtype)
-        if self.dtype == wanted:
-            return self
-        return (apply if wanted.kind == "f" else _fixed)(elementwise.Cast(wanted), self)
+    def backward(
+        self,
+        gradient: "Tensor | None" = None,
+        retain_graph: builtins.bool | None = None,
+        create_graph: builtins.bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Add to the `grad` of every leaf the gradient of this scalar by it (the chain rule).
+
+        `gradient` (same shape) replaces the 1 that a scalar starts from. Without
+        `retain_graph` what was saved is freed, and a second call is a RuntimeError.
+        """
+        autograd.backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def detach(self) -> "Tensor":
+        """The same numbers (shared memory) without their history."""
+        if mode.trace:
+            return apply(Same(), self)
+        self.shared = True
+        found = Tensor(self.array)
+        found.shared = True
+        return found
+
+    def detach_(self) -> Self:
+        """Forget the history of this tensor."""
+        self.op, self.requires_grad = None, False
+        return self
+
+    def requires_grad_(self, requires_grad: builtins.bool = True) -> Self:
+        """Say whether `backward` shall leave a gradient here."""
+        if requires_grad:
+            check_fractions(self.array)
+        elif self.op is not None:
+            raise RuntimeError("requires_grad can only be set of leaves: use .detach()")
+        self.requires_grad = requires_grad
+        return self
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor, too, though it is no leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("retain_grad() needs a tensor with requires_grad=True")
+        if self.op is not None:
+            self.op.retained = weakref.ref(self)
+
+    def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> "Handle":
+        """Call `hook` with the gradient of this tensor; what it returns takes its place."""
+        if not self.requires_grad:
+            raise RuntimeError("register_hook() needs a tensor with requires_grad=True")
+        node = autograd.node_of(self)
+        if node.hooks is None:
+            node.hooks = {}
+        return Handle(node.hooks, hook)
+
+    # --- to Python, NumPy, and other types ----------------------------------------------------
+
+    def numpy(self, *, force: builtins.bool = False) -> Array:
+        """The array itself (shared memory); a tensor that requires grad is detached first."""
+        if self.requires_grad and not force:
+            raise RuntimeError("numpy() needs a tensor without gradient: call .detach().numpy()")
+        self.shared = True
+        return self.array
+
+    def __array__(self, dtype: npt.DTypeLike = None, copy: builtins.bool | None = None) -> Array:
+        return np.array(self.numpy(), dtype, copy=copy)
+
+    def item(self) -> Any:
+        """The one number it holds, as Python's."""
+        if self.array.size != 1:
+            raise RuntimeError(f"item() needs a tensor of one number; got shape {self.array.shape}")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """Its numbers as nested lists."""
+        return self.array.tolist()
+
+    def __len__(self) -> builtins.int:
+        if not self.array.ndim:
+            raise TypeError("len() needs a tensor of at least one dimension")
+        return len(self.array)
+
+    def __bool__(self) -> builtins.bool:
+        if self.array.size != 1:
+            raise RuntimeError(
+                f"true or false of a tensor of shape {self.array.shape} is not clear: "
+                "use .any() or .all()"
+            )
+        return builtins.bool(self.array)
+
+    def __float__(self) -> builtins.float:
+        return builtins.float(self.item())
+
+    def __int__(self) -> builtins.int:
+        return builtins.int(self.item())
+
+    def __index__(self) -> builtins.int:
+        if self.array.dtype.kind not in "iu":
+            raise TypeError(f"an index must be a whole number; got {self.array.dtype}")
+        return builtins.int(self.item())
+
+    def __contains__(self, element: Any) -> builtins.bool:
+        return builtins.bool((self == element).array.any())
+
+    def __iter__(self) -> "Iterator[Tensor]":
+        return (self[i] for i in range(len(self)))
+
+    def to(self, *args: Any, **kwargs: Any) -> "Tensor":
+        """As another type (`x.to(torch.float64)`), or as the type of another tensor.
+
+        There is one device, the CPU.
+        """
+        dtype = kwargs.get("dtype")
+        for given in (*args, kwargs.get("device")):
+            if isinstance(given, Tensor):
+                dtype = given.array.dtype
+            elif not isinstance(given, builtins.bool) and is_dtype(given):
+                dtype = given
+            elif not isinstance(given, builtins.bool):
+                check_device(given)
+        found = self if dtype is None else arithmetic.cast(self, dtype)
+        return found.clone() if kwargs.get("copy") and found is self else found
+
+    def type(self, dtype: npt.DTypeLike = None) -> Any:
+        """As another type; without one, its type's name."""
+        return f"torch.{self.dtype}" if dtype is None else self.to(dtype)
+
+    def type_as(self, other: "Tensor") -> "Tensor":
+        """As the type of another tensor."""
+        return self.to(other.array.dtype)
 
     def float(self) -> "Tensor":
         """The numbers as float32."""
         return self.to(np.float32)
 
+    def double(self) -> "Tensor":
+        """The numbers as float64."""
+        return self.to(np.float64)
+
     def long(self) -> "Tensor":
         """The numbers as int64."""
         return self.to(np.int64)
 
-    def clone(self) -> "Tensor":
-        """A copy, through which gradients pass."""
-        return apply(elementwise.Add(), self, Tensor(np.zeros((), self.dtype)))
+    def int(self) -> "Tensor":
+        """The numbers as int32."""
+        return self.to(np.int32)
 
-    # --- arithmetic ---------------------------------------------------------------------------
+    def bool(self) -> "Tensor":
+        """True where a number is not 0."""
+        return self.to(np.bool_)
 
-    def __add__(self, other: "Tensor | Scalar") -> "Tensor":
-        return apply(elementwise.Add(), *self._pair(other))
-
-    def __radd__(self, other: Scalar) -> "Tensor":
-        return self + other
-
-    def __sub__(self, other: "Tensor | Scalar") -> "Tensor":
-        return apply(elementwise.Sub(), *self._pair(other))
-
-    def __rsub__(self, other: Scalar) -> "Tensor":
-        return apply(elementwise.Sub(), *self._pair(other)[::-1])
-
-    def __mul__(self, other: "Tensor | Scalar") -> "Tensor":
-        return apply(elementwise.Mul(), *self._pair(other))
-
-    def __rmul__(self, other: Scalar) -> "Tensor":
-        return self * other
-
-    def __truediv__(self, other: "Tensor | Scalar") -> "Tensor":
-        return apply(elementwise.Div(), *self._fractions(other))
-
-    def __rtruediv__(self, other: Scalar) -> "Tensor":
-        return apply(elementwise.Div(), *self._fractions(other)[::-1])
-
-    def __pow__(self, other: "Tensor | Scalar") -> "Tensor":
-        return apply(elementwise.Pow(), *self._pair(other))
-
-    def __neg__(self) -> "Tensor":
-        return apply(elementwise.Neg(), self)
-
-    def __matmul__(self, other: "Tensor") -> "Tensor":
-        return apply(linear.MatMul(), self, other)
-
-    def _pair(self, other: "Tensor | Scalar") -> "tuple[Tensor, Tensor]":
-        """Both operands, in the type that PyTorch gives to their result."""
-        if not isinstance(other, Tensor):
-            other = self._number(other)
-        if self.array.dtype == other.array.dtype:
-            return self, other
-        wanted = elementwise.result_type(self.array, other.array)
-        return self.to(wanted), other.to(wanted)
-
-    def _fractions(self, other: "Tensor | Scalar") -> "tuple[Tensor, Tensor]":
-        """Both operands, whole numbers as float32: for true division."""
-        a, b = self._pair(other)
-        return a._fraction(), b._fraction()
-
-    def _fraction(self) -> "Tensor":
-        return self if self.array.dtype.kind == "f" else self.float()
-
-    def _number(self, other: Scalar) -> "Tensor":
-        """A Python number as a tensor: of our type, unless that is of a lesser kind."""
-        if not isinstance(other, int | builtins.float | np.ndarray | np.generic):
-            raise TypeError(f"an operand must be a tensor or a number; got {other!r}")
-        kind = "b" if isinstance(other, bool) else "i" if isinstance(other, int) else "f"
-        if elementwise.RANKS[self.array.dtype.kind] >= elementwise.RANKS[kind]:
-            return Tensor(np.asarray(other, self.array.dtype))
-        return Tensor(np.asarray(other, np.int64 if kind == "i" else np.float32))
-
-    # In place: the tensor itself changes, where nothing is recorded that would not know of it.
-
-    def __iadd__(self, other: "Tensor | Scalar") -> Self:
-        return self._in_place(self + other)
-
-    def __isub__(self, other: "Tensor | Scalar") -> Self:
-        return self._in_place(self - other)
-
-    def __imul__(self, other: "Tensor | Scalar") -> Self:
-        return self._in_place(self * other)
-
-    def __itruediv__(self, other: "Tensor | Scalar") -> Self:
-        return self._in_place(self / other)
-
-    def _in_place(self, result: "Tensor") -> Self:
-        if result.op is not None:  # recorded: a new tensor of that name, unless it is the user's
-            if self.op is None and self.requires_grad:
-                raise RuntimeError(
-                    "a leaf that requires grad cannot be changed in place: do so in no_grad()"
-                )
-            return result  # type: ignore[return-value]
-        if result.shape != self.shape:
-            raise RuntimeError(f"in place, shape {self.shape} must stay; got {result.shape}")
-        np.copyto(self.array, result.array, casting="same_kind")
+    def cpu(self) -> Self:
+        """Itself: the CPU is where it is."""
         return self
 
-    # --- comparisons --------------------------------------------------------------------------
+    def contiguous(self) -> "Tensor":
+        """The same numbers; how they lie in memory is the engine's business."""
+        return self
 
-    def eq(self, other: "Tensor | Scalar") -> "Tensor":
-        """Element by element: are they equal? (bool; no gradient)"""
-        return _fixed(elementwise.Compare("=="), *self._pair(other))
+    def clone(self) -> "Tensor":
+        """A copy, through which gradients pass."""
+        return apply(Copy(), self)
 
-    def __eq__(self, other: "Tensor | Scalar") -> "Tensor":  # type: ignore[override]
-        return self.eq(other) if other is not None else NotImplemented
+    # --- arithmetic and comparison ------------------------------------------------------------
 
-    def __ne__(self, other: "Tensor | Scalar") -> "Tensor":  # type: ignore[override]
-        if other is None:
-            return NotImplemented
-        return _fixed(elementwise.Compare("!="), *self._pair(other))
+    add = __add__ = __radd__ = arithmetic.add
+    sub = __sub__ = arithmetic.sub
+    __rsub__ = arithmetic.rsub
+    mul = __mul__ = __rmul__ = arithmetic.mul
+    div = __truediv__ = arithmetic.div
+    __rtruediv__ = arithmetic.rdiv
+    floor_divide = __floordiv__ = arithmetic.floor_divide
+    remainder = __mod__ = arithmetic.remainder
+    fmod = arithmetic.fmod
+    pow = __pow__ = arithmetic.pow
+    __rpow__ = arithmetic.rpow
+    neg = __neg__ = pointwise.neg
+    abs = __abs__ = pointwise.abs
+    matmul = __matmul__ = linear.matmul
+    maximum, minimum = arithmetic.maximum, arithmetic.minimum
+    clamp = clip = arithmetic.clamp
+    eq, ne = arithmetic.eq, arithmetic.ne
+    lt = __lt__ = arithmetic.lt
+    le = __le__ = arithmetic.le
+    gt = __gt__ = arithmetic.gt
+    ge = __ge__ = arithmetic.ge
+    isnan, isinf, isfinite = pointwise.isnan, pointwise.isinf, pointwise.isfinite
 
-    def __lt__(self, other: "Tensor | Scalar") -> "Tensor":
-        return _fixed(elementwise.Compare("<"), *self._pair(other))
+    def __eq__(self, other: Any) -> "Tensor":  # type: ignore[override]
+        return arithmetic.eq(self, other) if other is not None else NotImplemented
 
-    def __le__(self, other: "Tensor | Scalar") -> "Tensor":
-        return _fixed(elementwise.Compare("<="), *self._pair(other))
-
-    def __gt__(self, other: "Tensor | Scalar") -> "Tensor":
-        return _fixed(elementwise.Compare(">"), *self._pair(other))
-
-    def __ge__(self, other: "Tensor | Scalar") -> "Tensor":
-        return _fixed(elementwise.Compare(">="), *self._pair(other))
+    def __ne__(self, other: Any) -> "Tensor":  # type: ignore[override]
+        return arithmetic.ne(self, other) if other is not None else NotImplemented
 
     __hash__ = object.__hash__  # by identity, as PyTorch's
 
-    # --- functions ----------------------------------------------------------------------------
+    # --- functions of each element ------------------------------------------------------------
 
-    def exp(self) -> "Tensor":
-        """eˣ of each element."""
-        return apply(elementwise.Exp(), self._fraction())
-
-    def log(self) -> "Tensor":
-        """The natural logarithm of each element."""
-        return apply(elementwise.Log(), self._fraction())
-
-    def sqrt(self) -> "Tensor":
-        """The square root of each element."""
-        return apply(elementwise.Sqrt(), self._fraction())
-
-    def abs(self) -> "Tensor":
-        """Each element without its sign."""
-        return apply(elementwise.Abs(), self)
-
-    def pow(self, exponent: "Tensor | Scalar") -> "Tensor":
-        """Each element to the power of `exponent`."""
-        return self**exponent
-
-    def clamp(self, min: Bound = None, max: Bound = None) -> "Tensor":
-        """Each element, at least `min` and at most `max`."""
-        return apply(elementwise.Clamp(min, max), self)
-
-    def relu(self) -> "Tensor":
-        """max(x, 0) of each element."""
-        return apply(activation.ReLU(), self)
-
-    def sigmoid(self) -> "Tensor":
-        """1 / (1 + e⁻ˣ) of each element."""
-        return apply(activation.Sigmoid(), self._fraction())
-
-    def tanh(self) -> "Tensor":
-        """The hyperbolic tangent of each element."""
-        return apply(activation.Tanh(), self._fraction())
-
-    def softmax(self, dim: int) -> "Tensor":
-        """eˣ over its sum along `dim`: probabilities."""
-        return apply(activation.Softmax(dim), self)
-
-    def log_softmax(self, dim: int) -> "Tensor":
-        """log softmax along `dim`, without overflow."""
-        return apply(activation.LogSoftmax(dim), self)
+    exp, exp2, expm1 = pointwise.exp, pointwise.exp2, pointwise.expm1
+    log, log2, log10, log1p = pointwise.log, pointwise.log2, pointwise.log10, pointwise.log1p
+    sqrt, rsqrt, square = pointwise.sqrt, pointwise.rsqrt, pointwise.square
+    reciprocal, sign = pointwise.reciprocal, pointwise.sign
+    floor, ceil, trunc, round = pointwise.floor, pointwise.ceil, pointwise.trunc, pointwise.round
+    sin, cos, tan = pointwise.sin, pointwise.cos, pointwise.tan
+    sinh, cosh, tanh = pointwise.sinh, pointwise.cosh, pointwise.tanh
+    sigmoid, logical_not = pointwise.sigmoid, pointwise.logical_not
+    relu = activation.relu
+    softmax, log_softmax = activation.softmax, activation.log_softmax
 
     # --- reductions ---------------------------------------------------------------------------
 
-    def sum(self, dim: Dims = None, keepdim: bool = False) -> "Tensor":
-        """The sum over `dim` (all by default)."""
-        return apply(reduce.Sum(self._dims(dim), keepdim), self)
-
-    def mean(self, dim: Dims = None, keepdim: bool = False) -> "Tensor":
-        """The mean over `dim` (all by default)."""
-        return apply(reduce.Mean(self._dims(dim), keepdim), self)
-
-    def var(self, dim: Dims = None, *, correction: int = 1, keepdim: bool = False) -> "Tensor":
-        """The variance over `dim`, with Bessel's correction unless `correction=0`."""
-        return apply(reduce.Var(self._dims(dim), keepdim, correction), self)
-
-    def amax(self, dim: Dims = None, keepdim: bool = False) -> "Tensor":
-        """The largest over `dim`; equals share the gradient."""
-        return apply(reduce.Extreme(self._dims(dim), keepdim, True), self)
-
-    def amin(self, dim: Dims = None, keepdim: bool = False) -> "Tensor":
-        """The smallest over `dim`; equals share the gradient."""
-        return apply(reduce.Extreme(self._dims(dim), keepdim, False), self)
-
-    def argmax(self, dim: int | None = None) -> "Tensor":
-        """Where the largest element is, along `dim` or in all (int64; no gradient)."""
-        if dim is None:
-            return self.flatten().argmax(0)
-        return _fixed(reduce.ArgMax(normalize_dim(dim, self.ndim)), self)
-
-    def _dims(self, dim: Dims) -> tuple[int, ...]:
-        return normalize_dims(tuple(dim) if isinstance(dim, Sequence) else dim, self.ndim)
+    sum, mean, var = reduce.sum, reduce.mean, reduce.var
+    amax, amin, argmax = reduce.amax, reduce.amin, reduce.argmax
 
     # --- shapes -------------------------------------------------------------------------------
 
-    def reshape(self, *shape_: int | Sequence[int]) -> "Tensor":
-        """The same numbers in another shape; one size may be −1."""
-        wanted = tuple(unpack(shape_))
-        try:
-            return apply(shape.Reshape(wanted), self)
-        except RuntimeError:
-            raise RuntimeError(
-                f"reshape keeps every number: {self.shape} holds {self.numel()}, "
-                f"which does not fit {wanted}"
-            ) from None
-
-    view = reshape
-
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> "Tensor":
-        """The dimensions from `start_dim` to `end_dim` as one."""
-        if not self.ndim:
-            return self.reshape(1)
-        first, last = normalize_dim(start_dim, self.ndim), normalize_dim(end_dim, self.ndim)
-        size = int(np.prod(self.shape[first : last + 1]))
-        return self.reshape(*self.shape[:first], size, *self.shape[last + 1 :])
-
-    def permute(self, *dims: int | Sequence[int]) -> "Tensor":
-        """The dimensions in another order."""
-        return apply(shape.Permute(tuple(normalize_dim(d, self.ndim) for d in unpack(dims))), self)
-
-    def transpose(self, dim0: int, dim1: int) -> "Tensor":
-        """Two dimensions exchanged."""
-        order = list(range(self.ndim))
-        order[dim0], order[dim1] = order[dim1], order[dim0]
-        return self.permute(*order)
+    reshape = view = shapes.reshape
+    flatten, squeeze, unsqueeze = shapes.flatten, shapes.squeeze, shapes.unsqueeze
+    permute, transpose, expand = shapes.permute, shapes.transpose, shapes.expand
+    __getitem__ = shapes.getitem
 
     @property
     def T(self) -> "Tensor":  # noqa: N802
         """A matrix transposed."""
-        return self.permute(*reversed(range(self.ndim)))
+        return self.permute(*reversed(range(self.array.ndim)))
 
-    def squeeze(self, dim: int) -> "Tensor":
-        """Without dimension `dim`, where that is of size 1."""
-        at = normalize_dim(dim, self.ndim)
-        return self.reshape(self.shape[:at] + self.shape[at + 1 :]) if self.shape[at] == 1 else self
+    # --- in place -----------------------------------------------------------------------------
 
-    def unsqueeze(self, dim: int) -> "Tensor":
-        """With a new dimension of size 1 at `dim`."""
-        at = normalize_dim(dim, self.ndim + 1)
-        return self.reshape(*self.shape[:at], 1, *self.shape[at:])
-
-    def expand(self, *sizes: int | Sequence[int]) -> "Tensor":
-        """Dimensions of size 1 repeated, without a copy; −1 leaves one as it is."""
-        wanted = list(unpack(sizes))
-        for i, n in enumerate(reversed(self.shape), 1):
-            if wanted[-i] == -1:
-                wanted[-i] = n
-        return apply(shape.Expand(tuple(wanted)), self)
-
-    def __getitem__(self, index: Any) -> "Tensor":
-        return apply(shape.GetItem(_arrays(index)), self)
+    add_ = __iadd__ = in_place(arithmetic.add)
+    sub_ = __isub__ = in_place(arithmetic.sub)
+    mul_ = __imul__ = in_place(arithmetic.mul)
+    div_ = __itruediv__ = in_place(arithmetic.div)
 
 
-def apply(op: Op, *inputs: Tensor) -> Tensor:
-    """The result of `op` on `inputs`, remembering both where a gradient will be wanted."""
-    try:
-        out = Tensor(op.forward(*[t.array for t in inputs]))
-    except ValueError as error:  # NumPy's; a dimension that is not there is an IndexError too
-        if isinstance(error, IndexError):
-            raise
-        shapes = " and ".join(str(t.shape) for t in inputs)
-        name = type(op).__name__.lower()
-        raise RuntimeError(f"{name} cannot be of shapes {shapes}: {error}") from None
-    if mode.grad:
-        needs = tuple([t.requires_grad for t in inputs])
-        if True in needs:
-            op.needs = needs
-            out.requires_grad, out.op, out.inputs = True, op, inputs
-    if mode.trace:
-        out.op, out.inputs = op, inputs
-    return out
+class Handle:
+    """What registering a hook returns: `remove()` takes the hook away again."""
+
+    def __init__(self, hooks: dict[int, Any], hook: Callable[..., Any]) -> None:
+        self.hooks, self.key = hooks, next(_handles)
+        hooks[self.key] = hook
+
+    def remove(self) -> None:
+        """Call the hook no more."""
+        self.hooks.pop(self.key, None)
 
 
-def _fixed(op: Op, *inputs: Tensor) -> Tensor:
-    """The result of an operation that gradients do not pass."""
-    with no_grad():
-        return apply(op, *inputs)
+class Same(Op):
+    """z = x, without history: it stands for `detach` in a graph that is exported."""
+
+    twin = "Identity"
+    differentiable = False
+
+    def forward(self, x: Array) -> Array:
+        return x
 
 
-def unpack(values: Sequence[int | Sequence[int]]) -> Sequence[int]:
-    """`f(2, 3)` and `f((2, 3))` alike."""
-    first = values[0] if len(values) == 1 else values
-    return first if isinstance(first, Sequence) else values  # type: ignore[return-value]
+class Copy(Op):
+    """z = x, in memory of its own; ∂L/∂x = g."""
+
+    twin = "Identity"
+
+    def forward(self, x: Array) -> Array:
+        return x.copy(order="K")
+
+    def backward(self, grad: Array) -> tuple[Array]:
+        return (grad.view(),)
 
 
-def _arrays(index: Any) -> Any:
-    if isinstance(index, tuple):
-        return tuple(_arrays(part) for part in index)
-    if isinstance(index, slice) and index.step is not None and index.step < 1:
-        raise ValueError(f"a slice needs a step of at least 1; got {index.step}")
-    return index.array if isinstance(index, Tensor) else index
+def is_dtype(given: Any) -> bool:
+    """Is it a type of numbers, as in `x.to(torch.float64)`?"""
+    return (
+        isinstance(given, np.dtype)
+        or given in (float, int, bool)
+        or (isinstance(given, type) and issubclass(given, np.generic))
+    )
+
+
+def check_device(device: Any) -> None:
+    """NotImplementedError for any device but the CPU."""
+    name = str(device)
+    if device is not None and name != "cpu" and not name.startswith("cpu:"):
+        raise NotImplementedError(f"device {name!r}: this engine runs on the CPU")
+
+
+Variable.make = Tensor

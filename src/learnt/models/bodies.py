@@ -14,7 +14,7 @@ from learnt.runner.files import write_atomically
 from learnt.storage import cache_folder
 
 if TYPE_CHECKING:
-    from learnt.engine.ops.op import Array
+    from learnt.engine.op import Array
     from learnt.models.efficientnet import EfficientNetLite0
 
 
@@ -78,7 +78,7 @@ class Body:
             from learnt.models.efficientnet import PhotoBody
 
             example = Tensor(np.zeros((1, 3, self.size, self.size), np.uint8))
-            model = export(PhotoBody(self.network()), example, "pictures", batch=2)
+            model = export(PhotoBody(self.network()), example, input_names=["pictures"])
             data: bytes = model.SerializeToString()
             write_atomically(cached, data)
             return data
@@ -92,7 +92,7 @@ class Body:
         return {"body": self.name, "sha256": self.sha256, "export": EXPORT}
 
 
-EXPORT = 1  # raise it when what is exported changes: cached bodies and features are made anew
+EXPORT = 2  # raise it when what is exported changes: cached bodies and features are made anew
 
 BODIES = {
     "efficientnet-lite0": Body(

@@ -24,9 +24,9 @@ def program_graph(
     graph = Graph()
     graph.inputs.append(("images", np.dtype(np.uint8), image_shape(channels)))
     entry = write_inputs(graph, "images")
-    scores = write(graph, model, entry, Tensor(np.repeat(row, graph.batch, axis=0)))
+    scores = write(graph, model, entry, Tensor(row))
     fold_batch_norm(graph)
     probabilities = graph.add("Softmax", scores.name, axis=1)
-    graph.outputs.append((probabilities, np.dtype(np.float32), ["batch", *scores.shape[1:]]))
+    graph.outputs.append((probabilities, np.dtype(np.float32), list(scores.shape)))
     data: bytes = graph.proto().SerializeToString()
     return data

@@ -6,7 +6,8 @@ import numpy as np
 
 from learnt.engine.nn import functional as F
 from learnt.engine.nn import init
-from learnt.engine.nn.functional import Reduction, Sizes, pair
+from learnt.engine.ops.conv import Sizes, pair
+from learnt.engine.ops.loss import Reduction
 from learnt.engine.nn.module import Module, Parameter
 from learnt.engine.tensor import Tensor
 

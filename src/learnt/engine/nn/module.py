@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from learnt.engine.ops.op import Array
+from learnt.engine.op import Array
 from learnt.engine.tensor import Tensor
 
 T = TypeVar("T")

@@ -5,7 +5,9 @@ Each is fused by hand where its composition of simpler operations would make tem
 
 import numpy as np
 
-from learnt.engine.ops.op import Array, Grads, GraphBuilder, Op
+from learnt.engine import random
+from learnt.engine.autograd import Tensor, apply
+from learnt.engine.op import Array, Grads, GraphBuilder, Op
 
 
 class ReLU(Op):
@@ -41,35 +43,6 @@ class HardTanh(Op):
     def onnx(self, graph: GraphBuilder, x: str) -> str:
         low, high = graph.constant(self.low, "float32"), graph.constant(self.high, "float32")
         return graph.add("Clip", x, low, high)
-
-
-class Sigmoid(Op):
-    """z = 1 / (1 + e⁻ˣ); ∂z/∂x = z(1 − z)."""
-
-    def forward(self, x: Array) -> Array:
-        with np.errstate(over="ignore"):  # e⁻ˣ = ∞ gives 0, which is right
-            self.z = 1 / (1 + np.exp(-x))
-        return self.z
-
-    def backward(self, grad: Array) -> Grads:
-        return (grad * self.z * (1 - self.z),)
-
-    def onnx(self, graph: GraphBuilder, x: str) -> str:
-        return graph.add("Sigmoid", x)
-
-
-class Tanh(Op):
-    """z = tanh x; ∂z/∂x = 1 − z²."""
-
-    def forward(self, x: Array) -> Array:
-        self.z = np.tanh(x)
-        return self.z
-
-    def backward(self, grad: Array) -> Grads:
-        return (grad * (1 - self.z * self.z),)
-
-    def onnx(self, graph: GraphBuilder, x: str) -> str:
-        return graph.add("Tanh", x)
 
 
 class Softmax(Op):
@@ -127,3 +100,34 @@ class Dropout(Op):
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
         raise NotImplementedError("dropout belongs to training: call model.eval() before export")
+
+
+def relu(input: Tensor) -> Tensor:
+    """max(x, 0)."""
+    return apply(ReLU(), input)
+
+
+def relu6(input: Tensor) -> Tensor:
+    """min(max(x, 0), 6)."""
+    return apply(HardTanh(0.0, 6.0), input)
+
+
+def softmax(input: Tensor, dim: int) -> Tensor:
+    """eˣ over its sum along `dim`: probabilities."""
+    return apply(Softmax(dim), input)
+
+
+def log_softmax(input: Tensor, dim: int) -> Tensor:
+    """log softmax along `dim`, without overflow."""
+    return apply(LogSoftmax(dim), input)
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+    """In training, each element 0 with probability `p`, the others divided by 1 − p."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability must be between 0 and 1; got {p}")
+    if not training or p == 0:
+        return input
+    kept = random.uniform(0, 1, input.shape) >= p
+    scale = np.float32(1 / (1 - p)) if p < 1 else np.float32(0)
+    return apply(Dropout(kept * scale), input)

@@ -9,11 +9,15 @@ in memory: (C, H, W, N), only *seen* as (N, C, H, W). Every copy then moves long
 result of the product needs no rearranging: it is the next layer's input as it lies.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from learnt.engine.ops.op import Array, Grads, GraphBuilder, Op
+from learnt.engine.autograd import Tensor, apply
+from learnt.engine.op import Array, Grads, GraphBuilder, Op
 
 Pair = tuple[int, int]
+Sizes = int | Sequence[int]
 BATCH_LAST = (1, 2, 3, 0)  # (N, C, H, W) read as (C, H, W, N)
 BATCH_FIRST = (1, 0, 2, 3)  # … as (C, N, H, W)
 
@@ -189,3 +193,25 @@ class Conv2d(Op):
                 if back is not None:
                     back[at] += g * self.weight[:, 0, u, v, None, None, None]
         return None if back is None else self.unpad(back), dw
+
+
+def pair(value: Sizes) -> tuple[int, int]:
+    """One size for both directions, or (height, width)."""
+    if isinstance(value, int):
+        return value, value
+    height, width = value
+    return height, width
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Cross-correlation; input (N, C, H, W), weight (O, C/groups, kh, kw), bias (O)."""
+    op = Conv2d(pair(stride), pair(padding), pair(dilation), groups)
+    return apply(op, input, weight) if bias is None else apply(op, input, weight, bias)

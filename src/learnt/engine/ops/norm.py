@@ -2,14 +2,28 @@
 
 import numpy as np
 
-from learnt.engine.ops.op import (
+from learnt.engine.autograd import Tensor, apply, wrap
+from learnt.engine.op import (
     Array,
     Grads,
     GraphBuilder,
     Op,
-    channel_rows,
-    from_channel_rows,
 )
+
+
+def channel_rows(x: Array) -> tuple[Array, tuple[int, ...]]:
+    """(N, C, …) as (C, m): a channel a row; and the order of dimensions that it was read in.
+
+    The dimensions are taken as they lie in memory, so what a convolution made is not copied.
+    """
+    others = sorted((d for d in range(x.ndim) if d != 1), key=lambda d: -x.strides[d])
+    order = (1, *others)
+    return x.transpose(order).reshape(x.shape[1], -1), order
+
+
+def from_channel_rows(rows: Array, shape: tuple[int, ...], order: tuple[int, ...]) -> Array:
+    """The way back from `channel_rows`, for an array of `shape`."""
+    return rows.reshape([shape[d] for d in order]).transpose(np.argsort(order))
 
 
 class BatchNorm(Op):
@@ -80,3 +94,38 @@ class BatchNormEval(Op):
 
     def onnx(self, graph: GraphBuilder, x: str, *parameters: str) -> str:
         return graph.add("BatchNormalization", x, *parameters, epsilon=self.eps)
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise each channel of (N, C, …), by the batch in training, else by running figures.
+
+    In training the running figures move by `momentum` towards the batch's mean and its
+    variance with Bessel's correction.
+    """
+    channels = input.shape[1]
+    scale = weight if weight is not None else wrap(np.ones(channels, input.dtype))
+    shift = bias if bias is not None else wrap(np.zeros(channels, input.dtype))
+    if not training:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("batch_norm outside training needs running_mean and running_var")
+        return apply(BatchNormEval(eps), input, scale, shift, running_mean, running_var)
+    n = input.numel() // channels
+    if n <= 1:
+        raise ValueError(
+            f"batch_norm in training needs more than one value a channel; got {input.shape}"
+        )
+    op = BatchNorm(eps)
+    result = apply(op, input, scale, shift)
+    for running, now in ((running_mean, op.mean), (running_var, op.var * (n / (n - 1)))):
+        if running is not None:
+            running.array += momentum * (now - running.array)
+    return result

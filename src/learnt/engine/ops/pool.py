@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from learnt.engine.ops.op import Array, Grads, GraphBuilder, Op
+from learnt.engine.autograd import Tensor, apply
+from learnt.engine.op import Array, Grads, GraphBuilder, Op
+from learnt.engine.ops.conv import Sizes, pair
 
 Pair = tuple[int, int]
 
@@ -136,3 +138,37 @@ class GlobalAvgPool2d(Op):
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
         return graph.add("GlobalAveragePool", x)
+
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+) -> Tensor:
+    """The largest of each window; `stride` is the window's size by default."""
+    step = pair(kernel_size if stride is None else stride)
+    return apply(MaxPool2d(pair(kernel_size), step, pair(padding)), input)
+
+
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+) -> Tensor:
+    """The mean of each window (padding counts); `stride` is the window's size by default."""
+    step = pair(kernel_size if stride is None else stride)
+    return apply(AvgPool2d(pair(kernel_size), step, pair(padding)), input)
+
+
+def adaptive_avg_pool2d(input: Tensor, output_size: Sizes) -> Tensor:
+    """The mean of each of `output_size` equal parts of the picture."""
+    (oh, ow), (h, w) = pair(output_size), input.shape[2:]
+    if (oh, ow) == (1, 1):
+        return apply(GlobalAvgPool2d(), input)
+    if h % oh or w % ow:
+        raise NotImplementedError(
+            f"adaptive_avg_pool2d of {(h, w)} to {(oh, ow)}: only equal parts, so far"
+        )
+    return avg_pool2d(input, (h // oh, w // ow))

@@ -1,8 +1,13 @@
 """Reductions: many numbers to fewer, over chosen dimensions."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from learnt.engine.ops.op import Array, Grads, GraphBuilder, Op
+from learnt.engine.autograd import Tensor, apply
+from learnt.engine.op import Array, Grads, GraphBuilder, Op, normalize_dim, normalize_dims
+
+Dims = int | Sequence[int] | None
 
 
 class Reduce(Op):
@@ -107,6 +112,8 @@ class Extreme(Reduce):
 class ArgMax(Op):
     """z = where the largest element of each row along `dim` is (int64): no gradient."""
 
+    differentiable = False
+
     def __init__(self, dim: int) -> None:
         self.dim = dim
 
@@ -115,3 +122,41 @@ class ArgMax(Op):
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
         return graph.add("ArgMax", x, axis=self.dim, keepdims=0)
+
+
+def dims_of(dim: Dims, input: Tensor) -> tuple[int, ...]:
+    """The dimensions meant, sorted; None and () are all."""
+    wanted = tuple(dim) if isinstance(dim, Sequence) else dim
+    return normalize_dims(None if wanted == () else wanted, input.array.ndim)
+
+
+def sum(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The sum over `dim` (all by default)."""
+    return apply(Sum(dims_of(dim, input), keepdim), input)
+
+
+def mean(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The mean over `dim` (all by default)."""
+    return apply(Mean(dims_of(dim, input), keepdim), input)
+
+
+def var(input: Tensor, dim: Dims = None, *, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """The variance over `dim`, with Bessel's correction unless `correction=0`."""
+    return apply(Var(dims_of(dim, input), keepdim, correction), input)
+
+
+def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The largest over `dim`; equals share the gradient."""
+    return apply(Extreme(dims_of(dim, input), keepdim, True), input)
+
+
+def amin(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The smallest over `dim`; equals share the gradient."""
+    return apply(Extreme(dims_of(dim, input), keepdim, False), input)
+
+
+def argmax(input: Tensor, dim: int | None = None) -> Tensor:
+    """Where the largest element is, along `dim` or in all (int64; no gradient)."""
+    if dim is None:
+        return argmax(input.flatten(), 0)
+    return apply(ArgMax(normalize_dim(dim, input.array.ndim)), input)

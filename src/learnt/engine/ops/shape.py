@@ -1,16 +1,20 @@
 """Shapes: the same numbers, arranged otherwise; gradients go back the way the numbers came."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from learnt.engine.ops.op import Array, Grads, GraphBuilder, Op, unbroadcast
+from learnt.engine.autograd import Tensor, Variable, apply
+from learnt.engine.op import Array, Grads, GraphBuilder, Op, normalize_dim, unbroadcast
 
 Index = Any  # what NumPy takes between [ and ]
 
 
 class Reshape(Op):
     """The same numbers in the same order, in another shape; one dimension may be −1."""
+
+    view = True
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.wanted = shape
@@ -25,19 +29,13 @@ class Reshape(Op):
         return (grad.reshape(self.shape),)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
-        # A dimension that stays is written 0 ("as it was"), so the batch stays free.
-        wanted = [
-            0 if i < len(self.shape) and n == self.shape[i] else n
-            for i, n in enumerate(self.result)
-        ]
-        for i, n in enumerate(wanted):
-            if n and n % graph.batch == 0 and -1 not in wanted:
-                wanted[i] = -1
-        return graph.add("Reshape", x, graph.constant(wanted, "int64"))
+        return graph.add("Reshape", x, graph.constant(self.result, "int64"))
 
 
 class Permute(Op):
     """The dimensions in another order."""
+
+    view = True
 
     def __init__(self, dims: tuple[int, ...]) -> None:
         self.dims = dims
@@ -55,6 +53,8 @@ class Permute(Op):
 class Expand(Op):
     """Dimensions of size 1 repeated without a copy; backwards the repeats are added up."""
 
+    view = True
+
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.wanted = shape
 
@@ -66,31 +66,28 @@ class Expand(Op):
         return (unbroadcast(grad, self.shape),)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
-        # 1 stands for "as it was", so a batch that is there already stays free.
-        own = (1,) * (len(self.wanted) - len(self.shape)) + self.shape
-        wanted = [1 if n == was else n for n, was in zip(self.wanted, own, strict=True)]
-        if wanted[:1] == [graph.batch]:
-            raise NotImplementedError(
-                "export of expand to the size of the batch, which is not known: leave that "
-                "dimension 1, and let the next operation broadcast it"
-            )
-        return graph.add("Expand", x, graph.constant(wanted, "int64"))
+        return graph.add("Expand", x, graph.constant(self.wanted, "int64"))
 
 
 class GetItem(Op):
     """z = x[index]; backwards into zeros, added where an index repeats."""
 
     def __init__(self, index: Index) -> None:
-        self.index = index
+        parts = index if isinstance(index, tuple) else (index,)
+        self.index, self.view = (
+            index,
+            all(p is None or p is Ellipsis or isinstance(p, int | slice) for p in parts),
+        )
+        if self.view and Ellipsis not in parts:
+            self.index = (*parts, ...)  # then also a single number is a view, of no dimensions
 
     def forward(self, x: Array) -> Array:
-        self.like = x
+        self.shape = x.shape
         return np.asarray(x[self.index])
 
     def backward(self, grad: Array) -> Grads:
-        back = np.zeros(self.like.shape, grad.dtype)
-        parts = self.index if isinstance(self.index, tuple) else (self.index,)
-        if all(p is None or p is Ellipsis or isinstance(p, int | slice) for p in parts):
+        back = np.zeros(self.shape, grad.dtype)
+        if self.view:
             back[self.index] = grad  # no element is taken twice
         else:
             np.add.at(back, self.index, grad)
@@ -102,7 +99,7 @@ class GetItem(Op):
             raise NotImplementedError("export of x[index] takes integers, slices and '...'")
         if Ellipsis in parts:
             at = parts.index(Ellipsis)
-            parts[at : at + 1] = [slice(None)] * (self.like.ndim - len(parts) + 1)
+            parts[at : at + 1] = [slice(None)] * (len(self.shape) - len(parts) + 1)
         starts, ends, axes, steps, gone = [], [], [], [], []
         for axis, part in enumerate(parts):
             if isinstance(part, int):
@@ -162,3 +159,112 @@ class Pad(Op):
         return graph.add(
             "Pad", x, graph.constant(pads, "int64"), graph.constant(self.value, "float32")
         )
+
+
+def unpack(values: Sequence[int | Sequence[int]]) -> Sequence[int]:
+    """`f(2, 3)` and `f((2, 3))` alike."""
+    first = values[0] if len(values) == 1 else values
+    return first if isinstance(first, Sequence) else values  # type: ignore[return-value]
+
+
+def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
+    """The same numbers in another shape; one size may be −1."""
+    wanted = tuple(unpack(shape))
+    try:
+        return apply(Reshape(wanted), input)
+    except RuntimeError:
+        raise RuntimeError(
+            f"reshape keeps every number: {input.array.shape} holds {input.numel()}, "
+            f"which does not fit {wanted}"
+        ) from None
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The dimensions from `start_dim` to `end_dim` as one."""
+    if not input.array.ndim:
+        return reshape(input, 1)
+    shape = input.array.shape
+    first, last = normalize_dim(start_dim, len(shape)), normalize_dim(end_dim, len(shape))
+    size = int(np.prod(shape[first : last + 1]))
+    return reshape(input, *shape[:first], size, *shape[last + 1 :])
+
+
+def permute(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
+    """The dimensions in another order."""
+    return apply(Permute(tuple(normalize_dim(d, input.array.ndim) for d in unpack(dims))), input)
+
+
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Two dimensions exchanged."""
+    order = list(range(input.array.ndim))
+    order[dim0], order[dim1] = order[dim1], order[dim0]
+    return permute(input, *order)
+
+
+def squeeze(input: Tensor, dim: int) -> Tensor:
+    """Without dimension `dim`, where that is of size 1."""
+    shape = input.array.shape
+    at = normalize_dim(dim, len(shape))
+    return reshape(input, shape[:at] + shape[at + 1 :]) if shape[at] == 1 else input
+
+
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """With a new dimension of size 1 at `dim`."""
+    shape = input.array.shape
+    at = normalize_dim(dim, len(shape) + 1)
+    return reshape(input, *shape[:at], 1, *shape[at:])
+
+
+def expand(input: Tensor, *sizes: int | Sequence[int]) -> Tensor:
+    """Dimensions of size 1 repeated, without a copy; −1 leaves one as it is."""
+    wanted = list(unpack(sizes))
+    for i, n in enumerate(reversed(input.array.shape), 1):
+        if wanted[-i] == -1:
+            wanted[-i] = n
+    return apply(Expand(tuple(wanted)), input)
+
+
+def getitem(input: Tensor, index: Any) -> Tensor:
+    """input[index]."""
+    return apply(GetItem(_arrays(index)), input)
+
+
+def _arrays(index: Any) -> Any:
+    if isinstance(index, tuple):
+        return tuple(_arrays(part) for part in index)
+    if isinstance(index, slice) and index.step is not None and index.step < 1:
+        raise ValueError(f"a slice needs a step of at least 1; got {index.step}")
+    return index.array if isinstance(index, Variable) else index
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors one after the other along `dim`; their other sizes must be equal."""
+    at = normalize_dim(dim, tensors[0].array.ndim) if tensors else 0
+    sizes = {t.array.shape[:at] + t.array.shape[at + 1 :] for t in tensors}
+    if len(sizes) != 1:
+        raise RuntimeError(
+            f"cat along {dim} needs tensors equal in all other dimensions; "
+            f"got {', '.join(str(t.array.shape) for t in tensors)}"
+        )
+    return apply(Cat(at), *tensors)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors along a new dimension."""
+    return cat([unsqueeze(t, dim) for t in tensors], dim)
+
+
+def pad(
+    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
+    """`value` (0) around: `pad` is (left, right, top, bottom, …), the last dimension first."""
+    if mode != "constant" or min(pad, default=0) < 0:
+        raise NotImplementedError(f"pad is constant and adds, so far; got {mode!r} and {pad}")
+    if len(pad) % 2 or len(pad) > 2 * input.ndim:
+        raise RuntimeError(
+            f"pad needs two numbers a dimension, for at most {input.ndim}; got {pad}"
+        )
+    sides = [(0, 0)] * input.ndim
+    for i in range(len(pad) // 2):
+        sides[-1 - i] = (pad[2 * i], pad[2 * i + 1])
+    return apply(Pad(tuple(sides), value or 0.0), input)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from learnt.engine.ops.op import Array
+from learnt.engine.op import Array
 from learnt.engine.optim.optimizer import Optimizer, Params, State
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from learnt.engine.nn.module import Parameter
-from learnt.engine.ops.op import Array
+from learnt.engine.op import Array
 from learnt.engine.tensor import Tensor
 
 Params = Iterable[Parameter] | Iterable[dict[str, Any]]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from learnt.engine.ops.op import Array
+from learnt.engine.op import Array
 from learnt.engine.optim.optimizer import Optimizer, Params, State
 
 

@@ -1,0 +1,82 @@
+"""A clock of changes in place, so that no gradient is computed from numbers that have changed.
+
+An operation keeps arrays for its `backward`. Whoever changes an array in place says so here;
+`backward` compares the time of the change with the time at which the operation was recorded.
+(PyTorch counts versions of each tensor for the same end.)
+"""
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from learnt.engine.op import USED, Array, Op
+
+
+class Clock:
+    """`latest`: the time of the last change of any array; each change is one tick."""
+
+    latest = 0
+    rebased = 0  # … of the last change through a view that gradients follow
+
+
+_changed: dict[int, list[Any]] = {}  # by the owner of the memory: its time, a weak reference
+_rebased: dict[int, list[Any]] = {}
+
+
+def note_change(array: Array, through_view: bool = False) -> None:
+    """Say that `array` has been changed in place."""
+    Clock.latest += 1
+    _note(_changed, array)
+    if through_view:
+        Clock.rebased = Clock.latest
+        _note(_rebased, array)
+
+
+def owner(array: Any) -> Any:
+    """What owns the memory that `array` looks at."""
+    while getattr(array, "base", None) is not None:
+        array = array.base
+    return array
+
+
+def changed_since(array: Array, time: int) -> bool:
+    """Has this memory been changed in place after `time`?"""
+    known = _changed.get(id(owner(array)))
+    return known is not None and known[0] > time
+
+
+def rebased_since(array: Array, time: int) -> bool:
+    """Has this memory been changed through a view, with gradients, after `time`?"""
+    known = _rebased.get(id(owner(array)))
+    return known is not None and known[0] > time
+
+
+def check_usable(op: Op) -> None:
+    """RuntimeError if what `op` kept was freed, or changed in place after it was recorded."""
+    if op.time == USED:
+        raise RuntimeError(
+            "this graph was already used: a second backward() needs the first one called with "
+            "retain_graph=True, or the loss computed again"
+        )
+    for name, value in vars(op).items():
+        if type(value) is np.ndarray and changed_since(value, op.time):
+            raise RuntimeError(
+                f"{type(op).__name__} kept an array ({name}, of shape {value.shape}) for its "
+                "gradient, and it was changed in place before backward(): change a copy "
+                "(.clone()), or compute without in-place operations (y = y + 1 for y += 1)"
+            )
+
+
+def _note(times: dict[int, list[Any]], array: Array) -> None:
+    memory = owner(array)
+    key = id(memory)
+    known = times.get(key)
+    if known is None:
+        try:
+            reference = weakref.ref(memory, lambda _: times.pop(key, None))
+        except TypeError:  # memory of another library; kept, so that its id stays its own
+            reference = memory
+        times[key] = [Clock.latest, reference]
+    else:
+        known[0] = Clock.latest

@@ -1,0 +1,162 @@
+"""Changes in place that gradients follow: the tensor gets the new value and the new history.
+
+Where nothing is recorded, the memory changes. Where something is, a tensor that shares its
+memory with no other takes the result as its own; through a view, the base changes too, and
+its history says which part was replaced (`ReplacePart`, as PyTorch's CopySlices).
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec
+
+import numpy as np
+
+from learnt.engine.autograd.changes import Clock, note_change
+from learnt.engine.autograd.mode import mode
+from learnt.engine.autograd.variable import Tensor, Variable, apply, wrap
+from learnt.engine.op import Array, Grads, GraphBuilder, Op
+
+P = ParamSpec("P")
+Function = Callable[Concatenate[Tensor, P], Tensor]
+
+
+def in_place(function: Function[P]) -> Function[P]:
+    """The in-place form of a function: `add_ = in_place(add)`."""
+
+    @functools.wraps(function)
+    def method(input: Tensor, /, *args: P.args, **kwargs: P.kwargs) -> Tensor:
+        if not (mode.grad or mode.trace):
+            return write(input, function(input, *args, **kwargs))
+        before = stand_in(input)
+        given: Any = [before if a is input else a for a in args]
+        result = function(before, *given, **kwargs)
+        if result.op is None and not (input.requires_grad and mode.grad):
+            return write(input, result)
+        return rebase(input, before, result)
+
+    method.__name__ = method.__qualname__ = f"{function.__name__}_"
+    method.__doc__ = f"`{function.__name__}`, in place: the tensor itself changes."
+    return method
+
+
+def write(target: Tensor, result: Tensor) -> Tensor:
+    """The numbers of `result`, written into the memory of `target`."""
+    _check(target, result)
+    np.copyto(target.array, result.array, casting="same_kind")
+    note_change(target.array)
+    return target
+
+
+def stand_in(tensor: Tensor) -> Tensor:
+    """What `tensor` is now, as a tensor of its own: its history lives on in this one."""
+    copy = wrap(tensor.array)
+    copy.requires_grad, copy.op = tensor.requires_grad, tensor.op
+    if tensor.base is not None or tensor.shared:  # its memory is about to change
+        copy.array = tensor.array.copy()
+    return copy
+
+
+def rebase(target: Tensor, before: Tensor, result: Tensor) -> Tensor:
+    """`target` becomes `result`, in value and in history."""
+    _check(target, result)
+    base: Variable = target
+    views: list[Op] = []
+    while base.base is not None and base.view_op is not None:
+        views.append(base.view_op)
+        base = base.base
+    if base.requires_grad and base.op is None:
+        raise RuntimeError(
+            "a leaf that requires grad cannot be changed in place: do so in no_grad(), or change "
+            "a clone()"
+        )
+    result = result.to(target.array.dtype)
+    if base is target and (mode.trace or not target.shared):
+        target.array = result.array
+        _adopt(target, result)
+        return target
+    if not mode.trace:
+        np.copyto(target.array, result.array)
+        note_change(target.array, through_view=True)
+    if base is target:
+        _adopt(target, result)
+        return target
+    changed = apply(ReplacePart(views[::-1]), stand_in(base), result)  # type: ignore[arg-type]
+    _adopt(base, changed)
+    if mode.trace:
+        base.array = changed.array
+    part = apply(Part(views[::-1]), base)
+    _adopt(target, part)
+    return target
+
+
+def _adopt(target: Variable, result: Variable) -> None:
+    target.op, target.requires_grad = result.op, result.requires_grad
+    if result.op is not None:
+        result.op.time = Clock.latest
+
+
+def _check(target: Tensor, result: Tensor) -> None:
+    if result.array.shape != target.array.shape:
+        raise RuntimeError(
+            f"in place, shape {target.array.shape} must stay; got {result.array.shape}"
+        )
+    if not np.can_cast(result.array.dtype, target.array.dtype, "same_kind"):
+        raise RuntimeError(
+            f"in place, {target.array.dtype} must stay; got {result.array.dtype}: "
+            "convert the tensor first (.float())"
+        )
+    if not target.array.flags.writeable:
+        raise RuntimeError(
+            "in place needs memory of its own; this tensor is expanded (or read-only): "
+            "call .clone() first"
+        )
+
+
+class Part(Op):
+    """z = the part of x that a chain of views looks at; ∂L/∂x = g there, and 0 elsewhere."""
+
+    def __init__(self, views: list[Op]) -> None:
+        self.views = views
+
+    def of(self, whole: Array) -> Array:
+        for view in self.views:
+            whole = view.forward(whole)
+        return whole
+
+    def forward(self, x: Array) -> Array:
+        self.shape, self.dtype = x.shape, x.dtype
+        return self.of(x)
+
+    def backward(self, grad: Array) -> Grads:
+        back = np.zeros(self.shape, self.dtype)
+        self.of(back)[...] = grad
+        return (back,)
+
+    def onnx(self, graph: GraphBuilder, x: str) -> str:
+        for view in self.views:
+            x = view.onnx(graph, x)
+        return x
+
+
+class ReplacePart(Part):
+    """z = x, but p where the views look; ∂L/∂x = g elsewhere and 0 there, ∂L/∂p = g there."""
+
+    def forward(self, x: Array, part: Array) -> Array:
+        z = x.copy()
+        self.of(z)[...] = part
+        return z
+
+    def backward(self, grad: Array) -> Grads:
+        rest = grad.copy()
+        part = self.of(rest)
+        replaced = part.copy()
+        part[...] = 0
+        return rest, replaced
+
+    def onnx(self, graph: GraphBuilder, x: str, part: str) -> str:
+        like = graph.traced(x)
+        places = self.of(np.arange(like.size).reshape(like.shape)).reshape(-1)
+        flat = graph.constant([-1], "int64")
+        pieces = [graph.add("Reshape", name, flat) for name in (x, part)]
+        z = graph.add("ScatterElements", pieces[0], graph.constant(places), pieces[1], axis=0)
+        return graph.add("Reshape", z, graph.constant(like.shape, "int64"))
