@@ -110,7 +110,7 @@ def same_chance(torch: Any) -> Iterator[None]:
         return torch.tensor(rng.standard_normal(shape).astype(np.float32))
 
     draws = {
-        "randn_like": lambda like: normal(*like.shape),
+        "randn_like": lambda like: normal(*like.shape).to(like.dtype),
         "randn": lambda *shape, generator=None: normal(*np.ravel(shape)),
         "randint": lambda low, high, size: torch.tensor(rng.integers(low, high, size)),
     }

@@ -15,6 +15,7 @@ from learnt.engine.autograd import (
     no_grad,
     set_grad_enabled,
 )
+from learnt.engine.base import Size
 from learnt.engine.creation import (
     arange,
     as_tensor,
@@ -43,6 +44,7 @@ from learnt.engine.creation import (
     zeros,
     zeros_like,
 )
+from learnt.engine.device import backends, cuda, device
 from learnt.engine.gradcheck import gradcheck
 from learnt.engine.ops.activation import log_softmax, relu, softmax
 from learnt.engine.ops.arithmetic import (
@@ -119,7 +121,7 @@ from learnt.engine.random import (
     set_rng_state,
 )
 from learnt.engine.serial import load, save
-from learnt.engine.tensor import Size, Tensor
+from learnt.engine.tensor import Tensor
 
 float32 = float = np.dtype("float32")
 float64 = double = np.dtype("float64")
@@ -127,3 +129,5 @@ int64 = long = np.dtype("int64")
 int32 = int = np.dtype("int32")
 uint8 = np.dtype("uint8")
 bool = np.dtype("bool")
+
+finfo, iinfo, dtype = np.finfo, np.iinfo, np.dtype

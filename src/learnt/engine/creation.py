@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from learnt.engine.device import check_device
 from learnt.engine.op import Array
 from learnt.engine.ops.shape import unpack
 from learnt.engine.random import Generator, rng
-from learnt.engine.tensor import Tensor, check_device
+from learnt.engine.tensor import Tensor
 
 DType = npt.DTypeLike | None
 Sizes = int | Sequence[int]

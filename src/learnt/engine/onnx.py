@@ -342,7 +342,6 @@ def _name_results(graph: Graph) -> None:
     """A result that is an input, a constant or twice a result gets an operator of its own."""
     made = {name for node in graph.nodes for name in node.outputs}
     for i, (name, dtype, shape) in enumerate(graph.outputs):
-        if name not in made:
-            name = graph.add("Identity", name)
-        made.discard(name)
-        graph.outputs[i] = (name, dtype, shape)
+        own = name if name in made else graph.add("Identity", name)
+        made.discard(own)
+        graph.outputs[i] = (own, dtype, shape)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from learnt.engine.autograd import Tensor, Variable, apply, wrap
-from learnt.engine.op import ONNX_TYPES, SILENT, Array, Grads, GraphBuilder, Op, unbroadcast
+from learnt.engine.op import SILENT, Array, Grads, GraphBuilder, Op, unbroadcast
 
 Number = float | int | bool
 Operand = Tensor | Number
@@ -233,30 +233,6 @@ def comparison(op: Callable[[], Op], sign: str) -> Callable[[Operand, Operand], 
 
 eq, ne = comparison(Eq, "="), comparison(Ne, "≠")
 lt, le, gt, ge = (comparison(op, sign) for op, sign in ((Lt, "<"), (Le, "≤"), (Gt, ">"), (Ge, "≥")))
-
-
-class Cast(Op):
-    """The same numbers as another type; the gradient goes back in the type they had."""
-
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        self.dtype, self.differentiable = dtype, dtype.kind == "f"
-
-    def forward(self, x: Array) -> Array:
-        self.before = x.dtype
-        with SILENT():
-            return x.astype(self.dtype)
-
-    def backward(self, grad: Array) -> Grads:
-        return (grad.astype(self.before),)
-
-    def onnx(self, graph: GraphBuilder, x: str) -> str:
-        return graph.add("Cast", x, to=ONNX_TYPES[self.dtype.name])
-
-
-def cast(input: Tensor, dtype: npt.DTypeLike) -> Tensor:
-    """The numbers as another type; gradients come back in the type they left."""
-    wanted = np.dtype(dtype)
-    return input if input.array.dtype == wanted else apply(Cast(wanted), input)
 
 
 class Where(Op):

@@ -121,4 +121,6 @@ def _erf_of(x: Array) -> Array:
     return z
 
 
-erf = unary("erf", _erf_of, lambda x: 2 / math.sqrt(math.pi) * np.exp(-x * x), "Erf", "The error function")
+erf = unary(
+    "erf", _erf_of, lambda x: 2 / math.sqrt(math.pi) * np.exp(-x * x), "Erf", "The error function"
+)

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
+
 from learnt.engine.op import Array
-from learnt.engine.optim.optimizer import Optimizer, Params, State
+from learnt.engine.optim.optimizer import Optimizer, Params, Rate, State, options
 
 
 class SGD(Optimizer):
-    """g ← g + λ·p;  v ← μ·v + (1 − τ)·g;  p ← p − lr·v  (Nesterov: p ← p − lr·(g + μ·v)).
+    """v ← μ·v + (1 − τ)·g, from v = g;  p ← p − lr·v  (Nesterov: p ← p − lr·(g + μ·v)).
 
     (Robbins & Monro 1951; momentum: Polyak 1964; Sutskever et al. 2013)
 
@@ -16,35 +18,20 @@ class SGD(Optimizer):
     """
 
     def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        momentum: float = 0,
-        dampening: float = 0,
-        weight_decay: float = 0,
-        nesterov: bool = False,
-    ) -> None:
+        self, params: Params, lr: Rate = 1e-3, momentum: float = 0, dampening: float = 0,
+        weight_decay: float = 0, nesterov: bool = False, *, maximize: bool = False,
+        foreach: bool | None = None, differentiable: bool = False, fused: bool | None = None,
+    ) -> None:  # fmt: skip
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "dampening": dampening,
-                "weight_decay": weight_decay,
-                "nesterov": nesterov,
-            },
-        )
+        super().__init__(params, options(locals()))
 
     def update(self, p: Array, grad: Array, state: State, group: dict[str, Any]) -> None:
         momentum = group["momentum"]
-        if group["weight_decay"]:
-            grad = grad + group["weight_decay"] * p
         if momentum:
             v = state.get("momentum_buffer")
             if v is None:
-                v = state["momentum_buffer"] = grad.copy()
+                v = state["momentum_buffer"] = np.array(grad)
             else:
                 v *= momentum
                 v += grad if not group["dampening"] else (1 - group["dampening"]) * grad
