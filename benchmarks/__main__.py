@@ -10,12 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import digits, photos, programs, small_network, startup
+from benchmarks import digits, engine, photos, programs, small_network, startup
 from benchmarks.timing import SLOWING, Row, table
 
 WORKLOADS = {
     "startup": startup.rows,
     "small_network": small_network.rows,
+    "engine": engine.rows,
     "digits": digits.rows,
     "programs": programs.rows,
     "photos": photos.rows,

@@ -1,8 +1,12 @@
-"""Writes docs/cli.md: what every verb says of itself, so the reference is never out of date."""
+"""Writes docs/cli.md, what every verb says of itself, and docs/conformance.md, what agrees.
+
+`make docs`; the tests compare both with what the code does, so neither is ever out of date.
+"""
 
 import contextlib
 import io
 import os
+import sys
 from pathlib import Path
 
 VERBS = (
@@ -31,5 +35,18 @@ def page() -> str:
     return "\n".join(parts)
 
 
+def conformance() -> str:
+    """How much of PyTorch's own samples the engine matches, as Markdown (takes minutes)."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.conformance import page, samples, test_module_db
+
+    return (
+        page.INTRO
+        + page.table("operation", samples.names(), samples.measure)
+        + page.table("module", test_module_db.names(), test_module_db.measure)
+    )
+
+
 if __name__ == "__main__":
+    PAGE.with_name("conformance.md").write_text(conformance(), encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")

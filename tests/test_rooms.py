@@ -19,7 +19,7 @@ ROOMS = [  # from the top: each may import from those before it, and from itself
     "cli",
 ]  # fmt: skip
 ENGINE = [
-    "op", "memory", "device", "random", "autograd", "ops", "base", "tensor", "creation", "serial", "nn", "optim", "utils",
+    "op", "missing", "memory", "device", "random", "autograd", "ops", "base", "tensor", "creation", "nn", "serial", "optim", "utils",
     "onnx", "gradcheck",
 ]  # fmt: skip
 RUNNER_MAY_IMPORT = {"numpy", "onnxruntime", "PIL", *sys.stdlib_module_names}

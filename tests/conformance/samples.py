@@ -20,12 +20,21 @@ import learnt.engine as torch
 from learnt.engine.nn import functional as F
 
 RANDOM = {  # no two libraries draw the same: shape and type are compared
-    "bernoulli", "dropout", "dropout2d", "dropout1d", "alpha_dropout", "empty", "empty_like",
+    "bernoulli", "dropout", "dropout2d", "dropout1d", "dropout3d", "alpha_dropout", "empty", "empty_like",
     "multinomial", "normal", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",
     "randperm", "new_empty", "empty_permuted", "feature_alpha_dropout", "rrelu",
 }  # fmt: skip
 REORDERED: dict[str, Callable[..., Any]] = {  # the database's own order of arguments
+    "normal": lambda self, *args, **options: (
+        self.clone().normal_(*args)
+        if len(args) == 2 and isinstance(self, torch.Tensor)
+        else torch.normal(self, *args, **options)
+    ),
     "where": lambda self, condition, other: torch.where(condition, self, other),
+    "einsum": lambda tensors, equation: torch.einsum(equation, tensors),
+    "zero_": lambda self: self.clone().zero_(),
+    "nn.functional.embedding": lambda weight, index, **o: F.embedding(index, weight, **o),
+    "nn.functional.embedding_bag": lambda weight, index, **o: F.embedding_bag(index, weight, **o),
 }
 NO_VALUE = {"allclose", "equal", "item"}  # results are Python's own: nothing to export
 
@@ -91,7 +100,8 @@ def samples_of(name: str) -> Iterator[tuple[Any, Any]]:
         differentiable = kind == reference.float32 and op.supports_autograd
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield from ((op, s) for s in op.sample_inputs("cpu", kind, requires_grad=differentiable))
+            for sample in op.sample_inputs("cpu", kind, requires_grad=differentiable):
+                yield op, sample
 
 
 def convert(value: Any, tensor: Callable[[Any], Any]) -> Any:
@@ -154,9 +164,10 @@ def measure(name: str) -> Row:
         given = convert((arguments, sample.kwargs), engine_tensor)
         told = f"{name}{_told(arguments, sample.kwargs)}"
         try:
-            agreed = _run(op, function, sample, given, told, random=name.split(".")[-1] in RANDOM)
+            agreed = _run(op, function, sample, given, random=name.rpartition(".")[2] in RANDOM)
         except NotImplementedError as error:
-            assert str(error).strip(), f"{told}: an error must say what is not there"
+            if not str(error).strip():
+                raise AssertionError(f"{told}: an error must say what is not there") from None
             row.declined += 1
             _count(row, f"{error}")
             continue
@@ -186,7 +197,7 @@ def _told(arguments: Any, options: Any) -> str:
     return f"({str(convert((arguments, options), shown))[:400]})"
 
 
-def _run(op: Any, function: Any, sample: Any, given: Any, told: str, random: bool) -> Any:
+def _run(op: Any, function: Any, sample: Any, given: Any, random: bool) -> Any:
     """Both libraries on one sample; the expected results, unless they were drawn."""
     args, options = given
     with warnings.catch_warnings():
@@ -235,9 +246,13 @@ def _gradients(sample: Any, given: Any, theirs: list[Any], mine: list[Any]) -> N
         allow_unused=True,
     )
     for i, e, g in zip(wanted, expected, found, strict=True):
-        e = np.zeros(tuple(inputs[i].shape), np.float32) if e is None else e.numpy()
-        g = np.zeros(own[i].array.shape, np.float32) if g is None else g.array
-        close(g, e, f"gradient of input {i}", 5e-5)
+        zeros = np.zeros(tuple(inputs[i].shape), np.float32)  # None is no gradient
+        close(
+            zeros if g is None else g.array,
+            zeros if e is None else e.numpy(),
+            f"gradient of input {i}",
+            5e-5,
+        )
 
 
 def _exported(function: Any, given: Any, expected: list[Any], told: str) -> None:

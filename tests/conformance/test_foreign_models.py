@@ -6,6 +6,7 @@ From the same weights and data: the same logits, loss and gradients; the same 50
 import random
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,29 @@ import torch as reference  # noqa: TID251
 from PIL import Image
 
 from learnt import engine
-from tests.conformance.foreign import hand_over, near, number, same_chance, under_torchs_name
-from tests.conformance.foreign_models import CASES, CHARLLM, VOCABULARY, WINDOW, Case
+from tests.conformance.foreign import (
+    CHARLLM,
+    hand_over,
+    near,
+    number,
+    same_chance,
+    under_torchs_name,
+)
+from tests.conformance.foreign_models import CASES, VOCABULARY, WINDOW, Case
 
 STEPS = 50
-BATCH = 8
+BATCH = 4
 LICENCE = Path(__file__).parents[2] / "LICENSE"
 Batches = list[tuple[np.ndarray, ...]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """PyTorch's threads cost more than they bring on models this small."""
+    before = reference.get_num_threads()
+    reference.set_num_threads(1)
+    yield
+    reference.set_num_threads(before)
 
 
 # The data: real digits, and a real text, the project's licence
@@ -78,7 +95,7 @@ class Side:
 
     def curve(self, batches: Batches) -> np.ndarray:
         """The losses of training, a step a batch."""
-        precision = "float64" if self.case.kinked else "float32"
+        precision = "float64" if self.case.task.kinked else "float32"
         self.model.to(getattr(self.torch, precision))
         optimizer = self.case.optimizer(self.torch, self.model)
         losses = []
@@ -140,6 +157,7 @@ def test_same_curve_of_50_steps(sides: tuple[Side, Side], batches: Batches) -> N
 # What a file offers besides
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # its open file
 def test_own_training_loop_of_a_character_model(
     archives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

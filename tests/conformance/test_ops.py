@@ -15,6 +15,14 @@ def in_place(x):
     return y
 
 
+def more_in_place(x):
+    y = x * 2
+    y.pow_(2).clamp_(0.1, 3).neg_().exp_()
+    z = (y * x).copy_(y + x[:, :1])
+    z %= 0.7
+    return z.add_(y * x, alpha=2).sub_((x * 2).fill_(0.5)).div_((x * 2).zero_() + 1)
+
+
 UNARY = {
     "exp": lambda t, F, x: x.exp(),
     "neg": lambda t, F, x: -x,
@@ -67,6 +75,55 @@ UNARY = {
     "stack": lambda t, F, x: t.stack([x, x.exp()], dim=1),
     "pad": lambda t, F, x: F.pad(x, (1, 2, 0, 1), value=0.5),
     "used twice": lambda t, F, x: (x * x + x) * x.exp(),
+    "in place of every kind": lambda t, F, x: more_in_place(x),
+    "remainder and fmod": lambda t, F, x: x % 0.7 + x.fmod(-0.7) + 3 % (x.detach().abs() + 1),
+    "division rounded": lambda t, F, x: (
+        x.detach() // 0.3 + t.div(x, 0.3, rounding_mode="trunc") * x
+    ),
+    "rounded to decimals": lambda t, F, x: x.round(decimals=1) + x,
+    "inverse functions": lambda t, F, x: (x * 0.2).asin() + (x * 0.2).acos() + x.atan(),
+    "clamp by tensors": lambda t, F, x: x.clamp(x.mean(1, keepdim=True), (x * x).sum()),
+    "clamp of whole numbers": lambda t, F, x: (x * 5).long().clamp(-1, 2).float() + x,
+    "whole numbers": lambda t, F, x: ((x * 9).int() // 2 % 3 + (x > 0) ** 2).float() * x,
+    "where with numbers": lambda t, F, x: t.where(x > 0.1, x * x, -1) + x.where(x < 0, 0),
+    "logic": lambda t, F, x: ((x > 0) & (x < 1) | ~(x > -0.3) ^ (x != 0)).float() + x,
+    "bits": lambda t, F, x: ((x * 9).int() & 6 | 1 ^ ~(x * 3).int()).float() + x,
+    "xlogy": lambda t, F, x: t.xlogy(x, x.abs()) + t.xlogy(x.clamp(min=0), x.abs()),
+    "lerp, addcmul, addcdiv": lambda t, F, x: t.addcdiv(
+        t.addcmul(x.lerp(x.exp(), 0.3), x, x, value=0.5), x, x.exp(), value=-2
+    ),
+    "mean and sum of all": lambda t, F, x: (x - x.mean()) / x.sum(dtype=t.float64).exp().float(),
+    "deviation of the batch": lambda t, F, x: (x - x.mean(0)) / (x.std(0) + 1),
+    "variance and mean": lambda t, F, x: sum(t.var_mean(x, (0, 2), keepdim=True)) * x,
+    "max and min along": lambda t, F, x: (
+        x.max(1, keepdim=True)[0] * x - x.min(-1).values[..., None]
+    ),
+    "max of the batch": lambda t, F, x: x.max(0).values * x - x.min(),
+    "lengths": lambda t, F, x: (
+        x / x.norm(dim=-1, keepdim=True) + x.norm(1) + x.norm(np.inf, 1, True)
+    ),
+    "norm of power 3": lambda t, F, x: (
+        x / x.norm(3, (1, 2), True) + t.linalg.vector_norm(x, 0, 2, True)
+    ),
+    "logsumexp": lambda t, F, x: x - x.logsumexp((1, 2), True) + x.logsumexp(0),
+    "running": lambda t, F, x: x.cumsum(1) * x.cumprod(-1) + x.cumsum(0),
+    "prod": lambda t, F, x: x.prod(2, keepdim=True) + x.prod(1, keepdim=True),
+    "any, all, count": lambda t, F, x: (
+        ((x > 1).any(1, keepdim=True) | (x < 1).all(2, keepdim=True)).float() * x
+        + (x > 0).count_nonzero((1, 2)).float()[:, None, None]
+    ),
+    "argmin": lambda t, F, x: x.argmin(-1, keepdim=True) + x,
+    "einsum": lambda t, F, x: t.einsum("bij,bkj,bil->bkl", x, x, x.exp()),
+    "einsum of sums": lambda t, F, x: (
+        t.einsum("bij->bj", x) * t.einsum("b...j,b->bj", x, x[:, 0, 0])
+    ),
+    "bmm and baddbmm": lambda t, F, x: t.baddbmm(x.bmm(x.mT), x, x.mT, beta=0.5, alpha=2),
+    "addmm and mv": lambda t, F, x: t.addmm(x[0, :, 0], x[:, 0] @ x[0].T, x[0, :, :3]).mv(
+        x[0, 0, :3]
+    ),
+    "inner and tensordot": lambda t, F, x: (
+        x.inner(x[0]) + t.tensordot(x, x[0, :2], ([2], [1])).sum()
+    ),
 }
 BINARY = {
     "add": lambda t, F, a, b: a + b,
@@ -74,6 +131,11 @@ BINARY = {
     "mul": lambda t, F, a, b: a * b,
     "div": lambda t, F, a, b: a / (b * b + 1),
     "pow": lambda t, F, a, b: (a.abs() + 0.1) ** b,
+    "maximum": lambda t, F, a, b: a.maximum(b) * t.minimum(a, b * 2),
+    "remainder": lambda t, F, a, b: a % (b * b + 0.1) + a.fmod(b * b + 0.1),
+    "clamp": lambda t, F, a, b: a.clamp(b, b + 0.5) + a.clamp(max=b),
+    "where": lambda t, F, a, b: t.where(a > b, a * b, b),
+    "logaddexp": lambda t, F, a, b: t.logaddexp(a * 50, b),
 }
 SHAPES = [((2, 3, 4), (2, 3, 4)), ((2, 3, 4), (4,)), ((2, 3, 4), (3, 1)), ((2, 1, 4), (1, 3, 1))]
 

@@ -41,6 +41,19 @@ FAMILIES = {
     "sums": lambda x: x.sum(-1, keepdim=True) * x.mean(0) + x.sum(),
     "variance": lambda x: x.var(0, correction=0, keepdim=True) * x.var(correction=0),
     "extremes": lambda x: x.amax(-1, keepdim=True) * x.amin(0),
+    "extremes along": lambda x: x.max(-1, keepdim=True).values * x.min(0)[0] + x.max() * x.min(),
+    "deviation": lambda x: x.std(correction=0) + (x * x).var(-1, False, True) * x.var(0, False),
+    "products": lambda x: x.prod(-1, keepdim=True) * x.prod() + x.cumprod(0),
+    "running sums": lambda x: x.cumsum(0) * x.cumsum(-1),
+    "norms": lambda x: (
+        x.norm() * x.norm(1, -1, True) + x.norm(3) + x.norm(np.inf, 0) + x.norm(-1.5)
+    ),
+    "logsumexp": lambda x: x.logsumexp(-1, True) * (x * 30).logsumexp(0),
+    "remainders": lambda x: x % 0.71 + x.fmod(0.83) * x + torch.div(x, 3, rounding_mode="floor"),
+    "inverse functions": lambda x: (x / 3).asin() + (x / 3).acos() * x.atan(),
+    "blends": lambda x: torch.addcdiv(x.lerp(x * x, x), x, x * x, value=2) + torch.xlogy(x, x * x),
+    "in place": lambda x: (x * 2).pow_(2).add_(x).mul_(x).clamp_(-9.03, 9.03).sub_(x.exp()),
+    "filled": lambda x: (x * 2).copy_(x[:1] * 3).add_((x * x).fill_(x.sum())),
     "shapes": lambda x: x.flatten().reshape(x.shape).unsqueeze(1).squeeze(1).transpose(0, -1),
     "pieces": lambda x: torch.cat([x[:1], x * x, torch.stack([x[0], x[-1]])]),
     "pad and expand": lambda x: F.pad(x, (1, 2), value=3.0) * x.sum().expand(*x.shape[:-1], 1),
@@ -193,6 +206,73 @@ def test_pooling_is_its_equation_and_its_slope_the_measured_one(kind, data):
     )
     np.testing.assert_allclose(pool(x, kernel, stride, padding).array, expected)
     assert torch.gradcheck(lambda x: pool(x, kernel, stride, padding), (x,))
+
+
+TWO = {
+    "max and min": lambda x, y: x.maximum(y) * x.minimum(y * 2),
+    "clamp": lambda x, y: x.clamp(y, y + 1.07) * x,
+    "where": lambda x, y: torch.where(x > y, x * x, y),
+    "powers": lambda x, y: (x * x) ** y + x.abs().logaddexp(y),
+    "remainders": lambda x, y: x % (y + 5) + x.fmod(y - 5.01),
+}
+
+
+@pytest.mark.parametrize("name", TWO)
+@few
+@given(data=st.data(), shape=shapes)
+def test_the_derived_slopes_of_two_broadcast_operands_are_the_measured_ones(name, data, shape):
+    kept = [n if data.draw(st.booleans()) else 1 for n in shape]
+    x, y = variable(*shape), variable(*kept[data.draw(st.integers(0, len(kept))) :], seed=1)
+    y = (y.detach() * 1.013 + 0.007).requires_grad_()  # no ties: there they have no slope
+    assert torch.gradcheck(TWO[name], (x, y))
+
+
+REDUCTIONS = {
+    "sum": lambda x, d, k: x.sum(d, k), "mean": lambda x, d, k: x.mean(d, k),
+    "var": lambda x, d, k: x.var(d, False, k), "std": lambda x, d, k: (x * x).std(d, False, k),
+    "amax": lambda x, d, k: x.amax(d, k), "amin": lambda x, d, k: x.amin(d, k),
+    "logsumexp": lambda x, d, k: x.logsumexp(d, k), "norm": lambda x, d, k: x.norm(2.5, d, k),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+@few
+@given(data=st.data(), shape=st.lists(sizes, min_size=1, max_size=4).map(tuple), keep=st.booleans())
+def test_reductions_over_any_dimensions_are_numpys_and_their_slopes_the_measured_ones(
+    name, data, shape, keep
+):
+    axes = st.integers(-len(shape), len(shape) - 1)
+    dims = data.draw(st.lists(axes, min_size=1, unique_by=lambda d: d % len(shape)).map(tuple))
+    x = variable(*shape)
+    if name in ("sum", "mean", "var", "std", "amax", "amin"):
+        values = x.array * x.array if name == "std" else x.array
+        expected = getattr(np, name)(values, axis=dims, keepdims=keep)
+        np.testing.assert_allclose(REDUCTIONS[name](x, dims, keep).array, expected, atol=1e-12)
+    if name != "std" or np.prod([shape[d] for d in dims]) > 1:
+        assert torch.gradcheck(lambda x: REDUCTIONS[name](x, dims, keep), (x,))
+
+
+EQUATIONS = (
+    "ij,jk->ik  ij,kj  ij,ij->i  ij,ij->  i,j->ij  ii->i  ii  iij->j  bij,bjk,kl->bil  ij->ji "
+    "b...i,i->...b  ...ij,...jk->...ik  ij,jk,ki->"
+).split()
+
+
+@pytest.mark.parametrize("equation", EQUATIONS)
+@few
+@given(data=st.data())
+def test_einsum_is_numpys_and_its_slopes_the_measured_ones(equation, data):
+    size = {letter: data.draw(sizes) for letter in "bijkl"}
+    more = data.draw(st.lists(sizes, max_size=2))
+    tensors = []
+    for seed, term in enumerate(equation.partition("->")[0].split(",")):
+        before, dots, after = term.partition("...")
+        shape = [size[c] for c in before] + more * bool(dots) + [size[c] for c in after]
+        tensors.append(variable(*shape, seed=seed))
+    found = torch.einsum(equation, *tensors)
+    expected = np.einsum(equation, *(t.array for t in tensors))
+    np.testing.assert_allclose(found.array, expected, atol=1e-12)
+    assert torch.gradcheck(lambda *t: torch.einsum(equation, *t), tuple(tensors))
 
 
 @many

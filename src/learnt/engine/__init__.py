@@ -5,9 +5,11 @@
 This file is the index of `torch.…`.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from learnt.engine import autograd, nn, onnx, optim
+from learnt.engine import autograd, linalg, nn, onnx, optim
 from learnt.engine.autograd import (
     enable_grad,
     inference_mode,
@@ -46,17 +48,33 @@ from learnt.engine.creation import (
 )
 from learnt.engine.device import backends, cuda, device
 from learnt.engine.gradcheck import gradcheck
+from learnt.engine.missing import missing
 from learnt.engine.ops.activation import log_softmax, relu, softmax
 from learnt.engine.ops.arithmetic import (
     add,
+    addcdiv,
+    addcmul,
+    allclose,
+    bitwise_and,
+    bitwise_or,
+    bitwise_xor,
     clamp,
+    clamp_max,
+    clamp_min,
     div,
     eq,
+    equal,
     floor_divide,
     fmod,
     ge,
     gt,
+    isclose,
     le,
+    lerp,
+    logaddexp,
+    logical_and,
+    logical_or,
+    logical_xor,
     lt,
     maximum,
     minimum,
@@ -67,10 +85,33 @@ from learnt.engine.ops.arithmetic import (
     rsub,
     sub,
     where,
+    xlogy,
 )
+from learnt.engine.ops.index import (
+    argwhere,
+    broadcast_shapes,
+    gather,
+    index_add,
+    index_copy,
+    index_fill,
+    index_put,
+    index_select,
+    masked_fill,
+    masked_scatter,
+    masked_select,
+    nonzero,
+    scatter,
+    scatter_add,
+    take,
+    take_along_dim,
+)  # fmt: skip
 from learnt.engine.ops.linear import matmul
 from learnt.engine.ops.pointwise import (
     abs,
+    acos,
+    asin,
+    atan,
+    bitwise_not,
     ceil,
     cos,
     cosh,
@@ -100,17 +141,84 @@ from learnt.engine.ops.pointwise import (
     tanh,
     trunc,
 )
-from learnt.engine.ops.reduce import amax, amin, argmax, mean, sum, var
+from learnt.engine.ops.products import (
+    addbmm,
+    addmm,
+    addmv,
+    baddbmm,
+    bmm,
+    dot,
+    einsum,
+    inner,
+    mm,
+    mv,
+    outer,
+    tensordot,
+)
+from learnt.engine.ops.rearrange import (
+    chunk,
+    diag,
+    diag_embed,
+    diagonal,
+    flip,
+    narrow,
+    repeat_interleave,
+    roll,
+    select,
+    split,
+    tile,
+    tril,
+    triu,
+    unbind,
+)  # fmt: skip
+from learnt.engine.ops.reduce import (
+    all,
+    amax,
+    amin,
+    any,
+    argmax,
+    argmin,
+    count_nonzero,
+    cumprod,
+    cumsum,
+    logsumexp,
+    max,
+    mean,
+    min,
+    norm,
+    prod,
+    std,
+    std_mean,
+    sum,
+    var,
+    var_mean,
+)
 from learnt.engine.ops.shape import (
+    adjoint,
+    broadcast_tensors,
+    broadcast_to,
     cat,
+    concat,
+    concatenate,
     flatten,
+    hstack,
+    meshgrid,
+    moveaxis,
+    movedim,
     permute,
+    ravel,
     reshape,
     squeeze,
     stack,
+    swapaxes,
+    swapdims,
+    t,
     transpose,
+    unflatten,
     unsqueeze,
-)
+    vstack,
+)  # fmt: skip
+from learnt.engine.ops.sort import argsort, bincount, sort, topk, unique
 from learnt.engine.random import (
     Generator,
     default_generator,
@@ -123,6 +231,9 @@ from learnt.engine.random import (
 from learnt.engine.serial import load, save
 from learnt.engine.tensor import Tensor
 
+subtract, multiply, divide, true_divide = sub, mul, div, div
+absolute, negative, clip = abs, neg, clamp
+
 float32 = float = np.dtype("float32")
 float64 = double = np.dtype("float64")
 int64 = long = np.dtype("int64")
@@ -131,3 +242,6 @@ uint8 = np.dtype("uint8")
 bool = np.dtype("bool")
 
 finfo, iinfo, dtype = np.finfo, np.iinfo, np.dtype
+
+if not TYPE_CHECKING:  # a type checker shall complain of these names, too
+    __getattr__ = missing("torch")

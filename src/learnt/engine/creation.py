@@ -235,13 +235,14 @@ def randint_like(
 
 
 def normal(
-    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None
-) -> Tensor:
+    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None,
+    dtype: DType = None, **_: Any,
+) -> Tensor:  # fmt: skip
     """Normally distributed numbers; `mean` and `std` may be tensors, a pair for each number."""
     mean, std = (v.array if isinstance(v, Tensor) else v for v in (mean, std))
     shape = _shape((size,)) if size is not None else np.broadcast(mean, std).shape
-    numbers = rng(generator).standard_normal(shape, np.float32)
-    return Tensor(np.asarray(numbers * np.float32(std) + np.float32(mean)))
+    numbers = rng(generator).standard_normal(shape) * std + mean
+    return Tensor(np.asarray(numbers, dtype or _default[0]))
 
 
 def bernoulli(

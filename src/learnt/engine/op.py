@@ -51,7 +51,7 @@ class Op:
     twin: str = ""  # the ONNX operator that computes the same, where there is one
     needs: tuple[bool, ...] = ()  # which inputs want a gradient, known before `forward`; () is none
     inputs: tuple[Any, ...] = ()  # where each input came from: an operation, a leaf, or None
-    time: int = 0  # when it was recorded, on the clock of changes in place
+    time: int = 0  # when it was recorded, on the clock of operations and changes in place
     hooks: dict[int, Callable[[Any], Any]] | None = None  # called with the result's gradient
     value: Array  # the result, where a graph is traced
     retained: Callable[[], Any] | None = None  # the result, where it shall keep its gradient

@@ -8,10 +8,27 @@ import builtins
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from learnt.engine.autograd import Variable, in_place
+from learnt.engine.base import Handle as Handle
 from learnt.engine.base import TensorBase
-from learnt.engine.ops import activation, arithmetic, cast, draw, linear, pointwise, reduce
+from learnt.engine.ops import (
+    activation,
+    arithmetic,
+    cast,
+    draw,
+    index,
+    linear,
+    pointwise,
+    products,
+    rearrange,
+    reduce,
+)
 from learnt.engine.ops import shape as shapes
+from learnt.engine.ops import sort as sorts
+
+OPERANDS = Variable | builtins.int | builtins.float | np.generic | np.ndarray
 
 
 class Tensor(TensorBase):
@@ -46,12 +63,8 @@ class Tensor(TensorBase):
         """There is none: NotImplementedError."""
         return self.to("cuda")
 
-    def contiguous(self, *_: Any, **__: Any) -> "Tensor":
-        """The same numbers; how they lie in memory is the engine's business."""
-        return self
-
     def __iter__(self) -> "Iterator[Tensor]":
-        return (self[i] for i in range(len(self)))
+        return iter(self.unbind())
 
     def __contains__(self, element: Any) -> builtins.bool:
         return builtins.bool((self == element).array.any())
@@ -59,21 +72,33 @@ class Tensor(TensorBase):
     # --- arithmetic and comparison ------------------------------------------------------------
 
     add = __add__ = __radd__ = arithmetic.add
-    sub = __sub__ = arithmetic.sub
+    sub = subtract = __sub__ = arithmetic.sub
     __rsub__ = arithmetic.rsub
-    mul = __mul__ = __rmul__ = arithmetic.mul
-    div = __truediv__ = arithmetic.div
-    __rtruediv__ = arithmetic.rdiv
-    floor_divide = __floordiv__ = arithmetic.floor_divide
-    remainder = __mod__ = arithmetic.remainder
-    fmod = arithmetic.fmod
-    pow = __pow__ = arithmetic.pow
-    __rpow__ = arithmetic.rpow
-    neg = __neg__ = pointwise.neg
-    abs = __abs__ = pointwise.abs
+    mul = multiply = __mul__ = __rmul__ = arithmetic.mul
+    div = divide = true_divide = __truediv__ = arithmetic.div
+    __rtruediv__ = __rdiv__ = arithmetic.rdiv
+    floor_divide, __rfloordiv__ = arithmetic.floor_divide, arithmetic.rfloor_divide
+    __floordiv__ = arithmetic.floor_divide
+    remainder, __rmod__ = arithmetic.remainder, arithmetic.rremainder
+    __mod__, fmod = arithmetic.remainder, arithmetic.fmod
+    pow, __rpow__ = arithmetic.pow, arithmetic.rpow
+    __pow__ = arithmetic.pow
+    neg = negative = __neg__ = pointwise.neg
+    abs = absolute = __abs__ = pointwise.abs
     matmul = __matmul__ = linear.matmul
     maximum, minimum = arithmetic.maximum, arithmetic.minimum
     clamp = clip = arithmetic.clamp
+    clamp_min, clamp_max = arithmetic.clamp_min, arithmetic.clamp_max
+    where, lerp = arithmetic.where_method, arithmetic.lerp
+    addcmul, addcdiv = arithmetic.addcmul, arithmetic.addcdiv
+    isclose, allclose, equal = arithmetic.isclose, arithmetic.allclose, arithmetic.equal
+    xlogy, logaddexp = arithmetic.xlogy, arithmetic.logaddexp
+    logical_and, logical_or = arithmetic.logical_and, arithmetic.logical_or
+    logical_xor, logical_not = arithmetic.logical_xor, pointwise.logical_not
+    bitwise_and = __and__ = __rand__ = arithmetic.bitwise_and
+    bitwise_or = __or__ = __ror__ = arithmetic.bitwise_or
+    bitwise_xor = __xor__ = __rxor__ = arithmetic.bitwise_xor
+    bitwise_not = __invert__ = pointwise.bitwise_not
     eq, ne = arithmetic.eq, arithmetic.ne
     lt = __lt__ = arithmetic.lt
     le = __le__ = arithmetic.le
@@ -82,10 +107,10 @@ class Tensor(TensorBase):
     isnan, isinf, isfinite = pointwise.isnan, pointwise.isinf, pointwise.isfinite
 
     def __eq__(self, other: Any) -> "Tensor":  # type: ignore[override]
-        return arithmetic.eq(self, other) if other is not None else NotImplemented
+        return arithmetic.eq(self, other) if isinstance(other, OPERANDS) else NotImplemented
 
     def __ne__(self, other: Any) -> "Tensor":  # type: ignore[override]
-        return arithmetic.ne(self, other) if other is not None else NotImplemented
+        return arithmetic.ne(self, other) if isinstance(other, OPERANDS) else NotImplemented
 
     __hash__ = object.__hash__  # by identity, as PyTorch's
 
@@ -97,27 +122,62 @@ class Tensor(TensorBase):
     reciprocal, sign = pointwise.reciprocal, pointwise.sign
     floor, ceil, trunc, round = pointwise.floor, pointwise.ceil, pointwise.trunc, pointwise.round
     sin, cos, tan = pointwise.sin, pointwise.cos, pointwise.tan
+    asin, acos, atan = pointwise.asin, pointwise.acos, pointwise.atan
     sinh, cosh, tanh = pointwise.sinh, pointwise.cosh, pointwise.tanh
-    sigmoid, logical_not = pointwise.sigmoid, pointwise.logical_not
+    sigmoid = pointwise.sigmoid
     relu = activation.relu
     softmax, log_softmax = activation.softmax, activation.log_softmax
 
     # --- reductions ---------------------------------------------------------------------------
 
-    sum, mean, var = reduce.sum, reduce.mean, reduce.var
-    amax, amin, argmax = reduce.amax, reduce.amin, reduce.argmax
+    sum, mean, prod, norm = reduce.sum, reduce.mean, reduce.prod, reduce.norm
+    var, std = reduce.var, reduce.std
+    max, amax, argmax = reduce.max, reduce.amax, reduce.argmax
+    min, amin, argmin = reduce.min, reduce.amin, reduce.argmin
+    any, all, count_nonzero = reduce.any, reduce.all, reduce.count_nonzero
+    logsumexp, cumsum, cumprod = reduce.logsumexp, reduce.cumsum, reduce.cumprod
+
+    # --- products -----------------------------------------------------------------------------
+
+    mm, bmm, mv, dot = products.mm, products.bmm, products.mv, products.dot
+    inner, outer = products.inner, products.outer
+    addmm, addmv = products.addmm, products.addmv
+    addbmm, baddbmm = products.addbmm, products.baddbmm
 
     # --- shapes -------------------------------------------------------------------------------
 
-    reshape = view = shapes.reshape
-    flatten, squeeze, unsqueeze = shapes.flatten, shapes.squeeze, shapes.unsqueeze
-    permute, transpose, expand = shapes.permute, shapes.transpose, shapes.expand
-    __getitem__ = shapes.getitem
+    reshape, view, contiguous = shapes.reshape, shapes.view, shapes.contiguous
+    reshape_as, view_as, expand_as = shapes.reshape_as, shapes.view_as, shapes.expand_as
+    flatten, ravel, unflatten = shapes.flatten, shapes.ravel, shapes.unflatten
+    squeeze, unsqueeze, t = shapes.squeeze, shapes.unsqueeze, shapes.t
+    permute, transpose, movedim, moveaxis = (
+        shapes.permute, shapes.transpose, shapes.movedim, shapes.moveaxis,
+    )  # fmt: skip
+    swapaxes, swapdims, adjoint = shapes.swapaxes, shapes.swapdims, shapes.adjoint
+    T, mT, mH = property(shapes.reverse), property(shapes.adjoint), property(shapes.adjoint)
+    expand, broadcast_to = shapes.expand, shapes.broadcast_to
+    tril, triu, diag, diag_embed = (
+        rearrange.tril,
+        rearrange.triu,
+        rearrange.diag,
+        rearrange.diag_embed,
+    )
+    diagonal, unfold = rearrange.diagonal, rearrange.unfold
+    repeat, tile, repeat_interleave = rearrange.repeat, rearrange.tile, rearrange.repeat_interleave
+    split, chunk, unbind = rearrange.split, rearrange.chunk, rearrange.unbind
+    narrow, select, flip, roll = rearrange.narrow, rearrange.select, rearrange.flip, rearrange.roll
 
-    @property
-    def T(self) -> "Tensor":  # noqa: N802
-        """A matrix transposed."""
-        return self.permute(*reversed(range(self.array.ndim)))
+    # --- indexing -----------------------------------------------------------------------------
+
+    __getitem__, __setitem__ = index.getitem, index.setitem
+    gather, take, take_along_dim = index.gather, index.take, index.take_along_dim
+    scatter, scatter_add, index_put = index.scatter, index.scatter_add, index.index_put
+    index_select, index_add = index.index_select, index.index_add
+    index_copy, index_fill = index.index_copy, index.index_fill
+    masked_fill, masked_select = index.masked_fill, index.masked_select
+    masked_scatter, nonzero, argwhere = index.masked_scatter, index.nonzero, index.argwhere
+    topk, argsort, unique, bincount = sorts.topk, sorts.argsort, sorts.unique, sorts.bincount
+    sort = sorts.sort
 
     # --- in place -----------------------------------------------------------------------------
 
@@ -125,6 +185,30 @@ class Tensor(TensorBase):
     sub_ = __isub__ = in_place(arithmetic.sub)
     mul_ = __imul__ = in_place(arithmetic.mul)
     div_ = __itruediv__ = in_place(arithmetic.div)
+    pow_ = __ipow__ = in_place(arithmetic.pow)
+    floor_divide_ = __ifloordiv__ = in_place(arithmetic.floor_divide)
+    remainder_ = __imod__ = in_place(arithmetic.remainder)
+    bitwise_and_ = __iand__ = in_place(arithmetic.bitwise_and)
+    bitwise_or_ = __ior__ = in_place(arithmetic.bitwise_or)
+    bitwise_xor_ = __ixor__ = in_place(arithmetic.bitwise_xor)
+    logical_and_, logical_or_ = in_place(arithmetic.logical_and), in_place(arithmetic.logical_or)
+    clamp_ = clip_ = in_place(arithmetic.clamp)
+    clamp_min_, clamp_max_ = in_place(arithmetic.clamp_min), in_place(arithmetic.clamp_max)
+    addcmul_, addcdiv_ = in_place(arithmetic.addcmul), in_place(arithmetic.addcdiv)
+    lerp_, addmm_ = in_place(arithmetic.lerp), in_place(products.addmm)
+    zero_, fill_ = in_place(arithmetic.zero), in_place(arithmetic.fill)
+    copy_ = in_place(arithmetic.copy)
+    neg_, abs_, square_ = map(in_place, (pointwise.neg, pointwise.abs, pointwise.square))
+    exp_, log_, sqrt_ = map(in_place, (pointwise.exp, pointwise.log, pointwise.sqrt))
+    rsqrt_, reciprocal_ = in_place(pointwise.rsqrt), in_place(pointwise.reciprocal)
+    sigmoid_, tanh_, sign_ = map(in_place, (pointwise.sigmoid, pointwise.tanh, pointwise.sign))
+    floor_, ceil_, trunc_ = map(in_place, (pointwise.floor, pointwise.ceil, pointwise.trunc))
+    round_, sin_, cos_ = map(in_place, (pointwise.round, pointwise.sin, pointwise.cos))
+    masked_fill_, masked_scatter_ = in_place(index.masked_fill), in_place(index.masked_scatter)
+    scatter_, scatter_add_ = in_place(index.scatter), in_place(index.scatter_add)
+    index_put_, index_add_ = in_place(index.index_put), in_place(index.index_add)
+    index_copy_, index_fill_ = in_place(index.index_copy), in_place(index.index_fill)
+    tril_, triu_ = in_place(rearrange.tril), in_place(rearrange.triu)
     normal_, uniform_ = draw.normal_, draw.uniform_
     random_, bernoulli_ = draw.random_, draw.bernoulli_
 

@@ -5,7 +5,8 @@ gradients of its inputs.  (Rumelhart, Hinton & Williams 1986; Baydin et al. 2018
 algorithm)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -16,20 +17,26 @@ from learnt.engine.op import Array, Op
 
 Tensors = Tensor | Sequence[Tensor]
 Node = Op | Variable  # of the graph: an operation, or a leaf
+Grads = dict[int, Array]  # by the id of their node
+Keep = Callable[[Node, Array], Array]
+Ids = Container[int]
+_time = attrgetter("time")
 
 
-def propagate(
-    grads: dict[int, Array], roots: list[Node], keep: Callable[[Node, Array], Array], retain: bool
-) -> None:
-    """Back from `roots`, whose gradients are in `grads` by id; `keep` is told each gradient."""
-    for node in reversed(topological_order(roots)):
-        grad = grads.pop(id(node), None)
-        if grad is None:
+def propagate(grads: Grads, nodes: list[Node], keep: Keep, watched: Ids, retain: bool) -> None:
+    """The chain rule: back from `nodes`, whose gradients are in `grads` by id.
+
+    `keep` is told the gradient of each leaf, of the `watched`, and where there are hooks.
+    """
+    for node in reversed(topological_order(nodes)):
+        if (grad := grads.pop(id(node), None)) is None:
             continue
-        grad = keep(node, grad)
         if not isinstance(node, Op):
+            keep(node, grad)
             continue
-        if node.time < Clock.latest:
+        if node.hooks or node.retained or id(node) in watched:
+            grad = keep(node, grad)
+        if node.time < Clock.changed:
             check_usable(node)
         for source, part in zip(node.inputs, node.backward(grad), strict=True):
             if source is not None and part is not None:
@@ -39,29 +46,20 @@ def propagate(
             node.free()
 
 
-def topological_order(roots: list[Node]) -> list[Node]:
-    """Every operation and leaf that the roots were computed from, inputs before results.
+def topological_order(nodes: list[Node]) -> list[Node]:
+    """Every operation and leaf that `nodes` were computed from, inputs before results.
 
-    Iterative, so that a chain of ten thousand operations needs no recursion.
+    An operation is recorded after its inputs, so the order of recording is one; and without
+    recursion, so that a chain may be as long as it likes.
     """
-    order: list[Node] = []
-    seen: set[int] = set()
-    for root in roots:
-        if id(root) in seen:
-            continue
-        seen.add(id(root))
-        stack = [(root, iter(root.inputs))]
-        while stack:
-            node, inputs = stack[-1]
-            for source in inputs:
-                if source is not None and id(source) not in seen:
-                    seen.add(id(source))
-                    stack.append((source, iter(source.inputs)))
-                    break
-            else:
-                order.append(node)
-                stack.pop()
-    return order
+    found = {id(node): node for node in nodes}
+    stack = list(nodes)
+    while stack:
+        for source in stack.pop().inputs:
+            if source is not None and id(source) not in found:
+                found[id(source)] = source
+                stack.append(source)
+    return sorted(found.values(), key=_time)
 
 
 def node_of(tensor: Variable) -> Node:
@@ -98,7 +96,7 @@ def backward(
     roots = _listed(tensors)
     seeds = _seeds(roots, grad_tensors)
     nodes = [node_of(t) for t in roots]
-    propagate(seeds, nodes, keep, _retain(retain_graph, create_graph))
+    propagate(seeds, nodes, keep, only or (), _retain(retain_graph, create_graph))
 
 
 def grad(
@@ -133,7 +131,7 @@ def grad(
 
     seeds = _seeds(roots, grad_outputs)
     nodes = [node_of(t) for t in roots]
-    propagate(seeds, nodes, keep, _retain(retain_graph, create_graph))
+    propagate(seeds, nodes, keep, found, _retain(retain_graph, create_graph))
     parts = [found[id(node_of(t))] for t in wanted]
     if materialize_grads:
         parts = [np.zeros_like(t.array) if g is None else g

@@ -1,10 +1,12 @@
-"""A clock of changes in place, so that no gradient is computed from numbers that have changed.
+"""A clock of operations and of changes in place.
 
-An operation keeps arrays for its `backward`. Whoever changes an array in place says so here;
-`backward` compares the time of the change with the time at which the operation was recorded.
-(PyTorch counts versions of each tensor for the same end.)
+Operations are numbered as they are recorded: that is the order for back-propagation. And no
+gradient is computed from numbers that have changed: an operation keeps arrays for its `backward`,
+whoever changes an array in place says so here, and the times of both are compared. (PyTorch
+counts versions of each tensor for the same end.)
 """
 
+import itertools
 import weakref
 from typing import Any
 
@@ -14,9 +16,10 @@ from learnt.engine.op import USED, Array, Op
 
 
 class Clock:
-    """`latest`: the time of the last change of any array; each change is one tick."""
+    """`tick()` is the next time; `changed` is that of the last change of any array."""
 
-    latest = 0
+    tick = itertools.count(1).__next__
+    changed = 0
     rebased = 0  # … of the last change through a view that gradients follow
 
 
@@ -26,10 +29,10 @@ _rebased: dict[int, list[Any]] = {}
 
 def note_change(array: Array, through_view: bool = False) -> None:
     """Say that `array` has been changed in place."""
-    Clock.latest += 1
+    Clock.changed = Clock.tick()
     _note(_changed, array)
     if through_view:
-        Clock.rebased = Clock.latest
+        Clock.rebased = Clock.changed
         _note(_rebased, array)
 
 
@@ -77,6 +80,6 @@ def _note(times: dict[int, list[Any]], array: Array) -> None:
             reference = weakref.ref(memory, lambda _: times.pop(key, None))
         except TypeError:  # memory of another library; kept, so that its id stays its own
             reference = memory
-        times[key] = [Clock.latest, reference]
+        times[key] = [Clock.changed, reference]
     else:
-        known[0] = Clock.latest
+        known[0] = Clock.changed

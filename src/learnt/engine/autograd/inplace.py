@@ -61,10 +61,12 @@ def rebase(target: Tensor, before: Tensor, result: Tensor) -> Tensor:
     _check(target, result)
     base: Variable = target
     views: list[Op] = []
+    chain: list[Variable] = []  # from the target to its base, a view of a view of …
     while base.base is not None and base.view_op is not None:
         views.append(base.view_op)
+        chain.append(base)
         base = base.base
-    if base.requires_grad and base.op is None:
+    if any(t.requires_grad and t.op is None for t in (*chain, base)):
         raise RuntimeError(
             "a leaf that requires grad cannot be changed in place: do so in no_grad(), or change "
             "a clone()"
@@ -84,15 +86,18 @@ def rebase(target: Tensor, before: Tensor, result: Tensor) -> Tensor:
     _adopt(base, changed)
     if mode.trace:
         base.array = changed.array
-    part = apply(Part(views[::-1]), base)
-    _adopt(target, part)
+    for i, view in enumerate(chain):
+        part = apply(Part(views[i:][::-1]), base)
+        _adopt(view, part)
+        if mode.trace:
+            view.array = part.array
     return target
 
 
 def _adopt(target: Variable, result: Variable) -> None:
     target.op, target.requires_grad = result.op, result.requires_grad
     if result.op is not None:
-        result.op.time = Clock.latest
+        result.op.time = Clock.tick()
 
 
 def _check(target: Tensor, result: Tensor) -> None:

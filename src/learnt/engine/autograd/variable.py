@@ -21,7 +21,8 @@ class Variable:
     grad: Any = None  # a tensor, once backward() has reached this leaf
     requires_grad: bool = False
     op: Op | None = None  # what it was computed by, where that is recorded
-    inputs: tuple[Any, ...] = ()  # none: among operations, a variable is a leaf
+    inputs: tuple[Any, ...] = ()  # none: among operations, a variable is a leaf, …
+    time: int = 0  # … older than all of them
     base: "Variable | None" = None  # whose memory this is a view of, and …
     view_op: Op | None = None  # … how
     shared: bool = False  # does anything else look at this memory?
@@ -62,12 +63,13 @@ def apply(op: Op, *inputs: Variable) -> Tensor:
         raise _explained(error, op, inputs) from None
     if recorded:
         op.inputs = tuple([t.op or (t if t.requires_grad else None) for t in inputs])
-        out.op, out.requires_grad, op.time = op, True in op.needs, Clock.latest
+        out.op, out.requires_grad, op.time = op, True in op.needs, Clock.tick()
         if mode.trace:
             _keep_values(op, inputs, out)
     if op.view:
         source = inputs[0]
-        out.base, out.view_op, source.shared, op.time = source, op, True, Clock.latest
+        out.base, out.view_op, source.shared = source, op, True
+        op.time = op.time or Clock.tick()
     return out
 
 

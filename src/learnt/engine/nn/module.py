@@ -1,22 +1,22 @@
-"""Module: a function with parameters, made of other modules.
+"""Module: a function with parameters, made of other modules, by the rules of PyTorch's.
 
-Parameters, buffers and children are ordinary attributes; `_roles` says which attribute is which,
-in the order in which they came. (Names and rules are those of PyTorch's `nn.Module`)
+Parameters, buffers and children are ordinary attributes, found without any detour; `_roles` says
+which attribute is which, in the order in which they came.
 """
 
-import copy
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, NamedTuple, NoReturn, Self, TypeVar
+from collections import OrderedDict, namedtuple
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from functools import partialmethod
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
 from learnt.engine.autograd import note_change
+from learnt.engine.base import Handle
 from learnt.engine.creation import empty
-from learnt.engine.nn.hooks import Hook, call_with_hooks, listed
-from learnt.engine.tensor import Handle, Tensor
+from learnt.engine.tensor import Tensor
 
-T = TypeVar("T")
+Named = Iterator[tuple[str, Any]]
 
 
 class Parameter(Tensor):
@@ -35,7 +35,7 @@ class Parameter(Tensor):
 
 
 class Buffer(Tensor):
-    """A tensor that is saved with the parameters (if `persistent`), and not trained."""
+    """A tensor that is not trained but belongs to a module; saved with it if `persistent`."""
 
     def __init__(self, data: Tensor, *, persistent: bool = True) -> None:
         super().__init__(data.array)
@@ -47,224 +47,222 @@ def parameter(*size: int, device: Any = None, dtype: Any = None) -> Parameter:
     return Parameter(empty(*size, device=device, dtype=dtype))
 
 
-class LoadedKeys(NamedTuple):
-    """What `load_state_dict` did not find, and what it did not know."""
+class Members(MutableMapping[str, Any]):
+    """The attributes of a module that have one role, by name; to change it changes the module."""
 
-    missing_keys: list[str]
-    unexpected_keys: list[str]
+    def __init__(self, module: "Module", role: str) -> None:
+        self.module, self.role = module, role
+
+    def __getitem__(self, name: str) -> Any:
+        if self.module._roles.get(name) != self.role:
+            raise KeyError(name)
+        return vars(self.module)[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if self.module._roles.get(name, self.role) != self.role:
+            delattr(self.module, name)
+        self.module._roles[name], vars(self.module)[name] = self.role, value
+
+    def __delitem__(self, name: str) -> None:
+        del self.module._roles[name], vars(self.module)[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([name for name, role in self.module._roles.items() if role == self.role])
+
+    def __len__(self) -> int:
+        return list(self.module._roles.values()).count(self.role)
+
+
+class IncompatibleKeys(namedtuple("IncompatibleKeys", "missing_keys unexpected_keys")):
+    """What `load_state_dict` did not find, and what it did not know: lists of names."""
 
     def __repr__(self) -> str:
-        matched = not (self.missing_keys or self.unexpected_keys)
-        return "<All keys matched successfully>" if matched else super().__repr__()
+        return super().__repr__() if any(self) else "<All keys matched successfully>"
 
 
-def _absent(name: str) -> Callable[..., NoReturn]:
-    def method(self: "Module", *args: Any, **kwargs: Any) -> NoReturn:
-        raise NotImplementedError(f"Module.{name}: the engine has the CPU, float32 and float64")
+def absent(name: str) -> Callable[..., NoReturn]:
+    """A method that says that it is not there."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(f"{type(self).__name__}.{name}")
 
     return method
-
-
-def _no_forward(self: "Module", *args: Any) -> Any:
-    raise NotImplementedError(f'{type(self).__name__} needs a method "forward"')
 
 
 class Module:
     """What every network and layer is: `forward`, and the parameters it uses.
 
-    Names in `state_dict` are PyTorch's: the path of attributes, joined with dots.
-
     >>> from learnt.engine import nn
-    >>> class Scale(nn.Module):
+    >>> class Twice(nn.Module):
     ...     def __init__(self):
     ...         super().__init__()
-    ...         self.by = nn.Parameter(nn.init.ones_(torch.empty(1)))
+    ...         self.layer = nn.Linear(4, 4)
     ...     def forward(self, x):
-    ...         return x * self.by
-    >>> import learnt.engine as torch
-    >>> list(nn.Sequential(Scale(), Scale()).state_dict())
-    ['0.by', '1.by']
+    ...         return self.layer(self.layer(x))
+    >>> list(Twice().state_dict())  # the paths of attributes
+    ['layer.weight', 'layer.bias']
     """
 
-    forward: Callable[..., Any] = _no_forward
+    forward: Callable[..., Any] = absent("forward")
     training: bool
+    _roles: dict[str, str]  # attribute → "parameter", "buffer" or "module"
 
     def __init__(self) -> None:
-        own = vars(self)
-        own["training"] = True
-        own["_roles"] = {}  # attribute → "parameter", "buffer" or "module"
-        own["_non_persistent_buffers_set"] = set()
-        own["_hooks"] = {}
+        self.training = True
+        self._roles = {}
+        self._non_persistent_buffers_set: set[str] = set()
+        self._hooks: dict[int, Any] = {}  # (before?, function, with kwargs?)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooks:
-            return call_with_hooks(self, args, kwargs)
-        return self.forward(*args, **kwargs)
+        return self._hooked(args, kwargs) if self._hooks else self.forward(*args, **kwargs)
 
-    # --- what it has --------------------------------------------------------------------------
+    def _hooked(self, args: Any, kwargs: Any) -> Any:
+        hooks = list(self._hooks.values())
+        for _, function, with_kwargs in [hook for hook in hooks if hook[0]]:
+            found = function(self, args, kwargs) if with_kwargs else function(self, args)
+            if found is not None and with_kwargs:
+                args, kwargs = found
+            elif found is not None:
+                args = found if isinstance(found, tuple) else (found,)
+        result = self.forward(*args, **kwargs)
+        for _, function, with_kwargs in [hook for hook in hooks if not hook[0]]:
+            found = function(self, args, *([kwargs] if with_kwargs else []), result)
+            result = result if found is None else found
+        return result
+
+    def _hook(
+        self, before: bool, hook: Any, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call `hook(module, args)` before or `hook(module, args, result)` after each `forward`.
+
+        What it returns takes the place of args or result; kwargs follow args if asked for.
+        """
+        others = dict(self._hooks) if prepend else {}
+        for key in others:
+            del self._hooks[key]
+        handle = Handle(self._hooks, (before, hook, with_kwargs))  # type: ignore[arg-type]
+        self._hooks.update(others)
+        return handle
+
+    register_forward_pre_hook = partialmethod(_hook, True)
+    register_forward_hook = partialmethod(_hook, False)
+    register_full_backward_hook = absent("register_full_backward_hook")
+
+    _parameters = property(lambda self: Members(self, "parameter"))
+    _buffers = property(lambda self: Members(self, "buffer"))
+    _modules = property(lambda self: Members(self, "module"))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        role = _role(value)
-        roles: dict[str, str] | None = vars(self).get("_roles")
-        if roles is None:
-            if role:
-                raise AttributeError(
-                    f"cannot assign a {role} before super().__init__() of {type(self).__name__}"
-                )
-        elif role:
+        roles = vars(self).get("_roles", {})
+        known = roles.get(name)
+        role = next((role for role, kind in OWN.items() if isinstance(value, kind)), None)
+        if role and "_roles" not in vars(self):
+            raise AttributeError(f"call super().__init__() before {name} is assigned")
+        if role == "parameter" or (role and known in (None, role, "buffer")):
+            Members(self, role)[name] = value
             if role == "buffer":
-                self._non_persistent_buffers_set -= {name}
-                self._non_persistent_buffers_set |= set() if value.persistent else {name}
-            self._register(role, name, value)
-            return
-        elif name in roles:
-            allowed = Tensor if roles[name] == "buffer" else type(None)
-            if value is not None and not isinstance(value, allowed):
-                raise TypeError(
-                    f"cannot assign '{type(value).__name__}' as {roles[name]} '{name}': it must "
-                    f"be a {roles[name]} or None (del it first, or write into its .data)"
-                )
-        object.__setattr__(self, name, value)
+                self.register_buffer(name, value, value.persistent)
+        elif known and not (value is None or (known == "buffer" and isinstance(value, Tensor))):
+            raise TypeError(
+                f"cannot assign '{type(value).__name__}' as {known} '{name}': it must be a "
+                f"{known} or None (.data changes only the numbers)"
+            )
+        else:
+            object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
         self._roles.pop(name, None)
         self._non_persistent_buffers_set.discard(name)
-        object.__delattr__(self, name)
 
-    def _register(self, role: str, name: str, value: Any) -> None:
-        if self._roles.get(name, role) != role:
-            del self._roles[name]
-        self._roles[name] = role
-        vars(self)[name] = value
-
-    def _add(self, role: str, kind: type, name: str, value: Any) -> None:
-        if not isinstance(value, kind | None):
-            raise TypeError(f"a {role} must be a {kind.__name__} or None; got {value!r}")
-        if not isinstance(name, str):
-            raise TypeError(f"the name of a {role} must be a string; got {name!r}")
+    def _add(self, role: str, name: str, value: Any) -> None:
+        """Keep `value` as an attribute, as an assignment does; None holds the place."""
+        if not isinstance(name, str) or not isinstance(value, ROLES[role] | None):
+            raise TypeError(
+                f"a {role} needs a string for its name, and to be a {ROLES[role].__name__} or "
+                f"None; got {name!r} and {type(value).__name__}"
+            )
         if not name or "." in name or (hasattr(self, name) and self._roles.get(name) != role):
             raise KeyError(f"a {role} needs a name without '.' that is not taken; got {name!r}")
-        self._register(role, name, value)
+        Members(self, role)[name] = value
+
+    register_parameter = partialmethod(_add, "parameter")
+    register_module = add_module = partialmethod(_add, "module")
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Keep `tensor` as `self.name`: saved with the parameters, but not trained."""
-        self._add("buffer", Tensor, name, tensor)
-        change = self._non_persistent_buffers_set
-        (change.discard if persistent else change.add)(name)
-
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Keep `param` as `self.name`, as an assignment does; None holds the place."""
-        self._add("parameter", Parameter, name, param)
-
-    def add_module(self, name: str, module: "Module | None") -> None:
-        """Keep `module` as `self.name`, as an assignment does."""
-        self._add("module", Module, name, module)
-
-    register_module = add_module
-
-    @property
-    def _parameters(self) -> "Members":
-        return Members(self, "parameter")
-
-    @property
-    def _buffers(self) -> "Members":
-        return Members(self, "buffer")
-
-    @property
-    def _modules(self) -> "Members":
-        return Members(self, "module")
+        self._add("buffer", name, tensor)
+        self._non_persistent_buffers_set -= {name}
+        self._non_persistent_buffers_set |= set() if persistent else {name}
 
     def _members(self, role: str) -> list[tuple[str, Any]]:
-        """Name and value of what has a role and is not None."""
         own = vars(self)
         found = [(name, own[name]) for name, known in self._roles.items() if known == role]
         return [pair for pair in found if pair[1] is not None]
 
-    # --- all below it -------------------------------------------------------------------------
+    def _named(
+        self, role: str, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Named:
+        """What has a role, here and below, with its path; what is shared comes once."""
+        below = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
+        found = ((_join(path, name), v) for path, m in below for name, v in m._members(role))
+        return _once(found) if remove_duplicate else found
+
+    named_parameters = partialmethod(_named, "parameter")
+    named_buffers = partialmethod(_named, "buffer")
 
     def named_modules(
         self, memo: set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, "Module"]]:
-        """This module and all below it, with their paths; each once, or as often as it is there."""
+    ) -> Named:
+        """This module and all below it, with their paths; each once, or wherever it is."""
         seen = set() if memo is None else memo
-        if self in seen:
-            return
-        if remove_duplicate:
-            seen.add(self)
-        yield prefix, self
-        for name, child in self._members("module"):
-            yield from child.named_modules(seen, _join(prefix, name), remove_duplicate)
+        if self not in seen:
+            seen |= {self} if remove_duplicate else set()
+            yield prefix, self
+            for name, child in self._members("module"):
+                yield from child.named_modules(seen, _join(prefix, name), remove_duplicate)
 
-    def modules(self) -> Iterator["Module"]:
-        """This module and all below it."""
-        return (module for _, module in self.named_modules())
-
-    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+    def named_children(self) -> Named:
         """The modules directly in this one, each once."""
         return _once(self._members("module"))
-
-    def children(self) -> Iterator["Module"]:
-        """The modules directly in this one."""
-        return (child for _, child in self.named_children())
-
-    def _named(self, role: str, prefix: str, recurse: bool, once: bool) -> Iterator[Any]:
-        paths = self.named_modules(None, prefix, once) if recurse else [(prefix, self)]
-        found = ((_join(path, name), v) for path, m in paths for name, v in m._members(role))
-        return _once(found) if once else found
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """What training changes, with its path; what two modules share comes once."""
-        return self._named("parameter", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """What training changes."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Tensor]]:
-        """What belongs to it but is not trained, with its path."""
-        return self._named("buffer", prefix, recurse, remove_duplicate)
-
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """What belongs to it but is not trained."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
-    def get_submodule(self, target: str) -> "Module":
-        """The module at a path; AttributeError if there is none."""
-        found = self
-        for name in target.split(".") if target else ():
-            if name not in found._modules:
-                raise AttributeError(f"{type(found).__name__} has no module {name!r} ({target!r})")
+    def modules(self) -> Iterator["Module"]:
+        """This module and all below it."""
+        return (module for _, module in self.named_modules())
+
+    def children(self) -> Iterator["Module"]:
+        """The modules directly in this one."""
+        return (child for _, child in self.named_children())
+
+    def _get(self, role: str, target: str) -> Any:
+        """What stands at a path; AttributeError if there is nothing."""
+        found: Any = self
+        *path, last = target.split(".")
+        for name, kind in [*((name, "module") for name in path), (last, role)]:
+            if found._roles.get(name) != kind:
+                raise AttributeError(f"{type(found).__name__} has no {kind} {name!r}: {target!r}")
             found = vars(found)[name]
         return found
 
-    def _get(self, role: str, target: str) -> Any:
-        path, _, name = target.rpartition(".")
-        owner = self.get_submodule(path)
-        if owner._roles.get(name) != role:
-            raise AttributeError(f"{type(owner).__name__} has no {role} {name!r}")
-        return vars(owner)[name]
+    get_parameter, get_buffer = partialmethod(_get, "parameter"), partialmethod(_get, "buffer")
 
-    def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a path; AttributeError if there is none."""
-        found: Parameter = self._get("parameter", target)
+    def get_submodule(self, target: str) -> "Module":
+        """The module at a path; AttributeError if there is none."""
+        found: Module = self._get("module", target) if target else self
         return found
-
-    def get_buffer(self, target: str) -> Tensor:
-        """The buffer at a path; AttributeError if there is none."""
-        found: Tensor = self._get("buffer", target)
-        return found
-
-    # --- saving and loading -------------------------------------------------------------------
 
     def _state(self) -> list[tuple[str, Tensor]]:
-        """What is saved of this module itself."""
-        buffers = self._members("buffer")
-        kept = [pair for pair in buffers if pair[0] not in self._non_persistent_buffers_set]
-        return self._members("parameter") + kept
+        gone = self._non_persistent_buffers_set
+        buffers = [(name, value) for name, value in self._members("buffer") if name not in gone]
+        return self._members("parameter") + buffers
 
     def state_dict(
         self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
@@ -274,38 +272,48 @@ class Module:
         for name, value in self._state():
             state[prefix + name] = value if keep_vars else value.detach()
         for name, child in self._members("module"):
-            child.state_dict(
-                destination=state, prefix=f"{prefix}{name}.", keep_vars=keep_vars
-            )
+            child.state_dict(destination=state, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
         return state
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> LoadedKeys:
+    ) -> IncompatibleKeys:
         """Copy values into the parameters and buffers of the same paths (or take them: `assign`).
 
         With `strict`, both sides must have the same names; shapes must always agree.
         """
-        found, own, errors = dict(state_dict), list[str](), list[str]()
+        given, keys, errors = dict(state_dict), IncompatibleKeys([], []), list[str]()
         for path, module in self.named_modules(remove_duplicate=False):
-            for name, value in module._state():
-                key = _join(path, name)
-                own.append(key)
-                if key in found:
-                    error = _load(module, name, value, found[key], assign)
-                    errors += [f"size mismatch for {key}: {error}"] if error else []
-        keys = LoadedKeys([k for k in own if k not in found], list(found.keys() - set(own)))
-        keys.unexpected_keys.sort(key=list(found).index)
-        if strict and keys.unexpected_keys:
-            errors.insert(0, f"Unexpected key(s) in state_dict: {keys.unexpected_keys}")
-        if strict and keys.missing_keys:
-            errors.insert(0, f"Missing key(s) in state_dict: {keys.missing_keys}")
+            prefix, local = f"{path}." if path else "", {"assign_to_params_buffers": assign}
+            module._load_from_state_dict(given, prefix, local, strict, *keys, errors)
+        known = self.state_dict()
+        keys.unexpected_keys.extend(key for key in given if key not in known)
+        for name, found in keys._asdict().items() if strict else ():
+            what = f"{name.split('_')[0].capitalize()} key(s) in state_dict: {found}"
+            errors += [what] if found else []
         if errors:
-            what = f"Error(s) in loading state_dict for {type(self).__name__}:"
-            raise RuntimeError("\n\t".join([what, *errors]))
+            start = f"Error(s) in loading state_dict for {type(self).__name__}:"
+            raise RuntimeError("\n\t".join([start, *errors]))
         return keys
 
-    # --- changing all of it -------------------------------------------------------------------
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, strict: bool,
+        missing_keys: list[str], unexpected_keys: list[str], error_msgs: list[str],
+    ) -> None:  # fmt: skip
+        """Load what is this module's own: the place to rename what was saved otherwise."""
+        for name, own in self._state():
+            given, key = state_dict.get(prefix + name), prefix + name
+            if given is None:
+                missing_keys.append(key)
+            elif own.array.shape != given.array.shape:
+                shapes = f"it must have shape {own.array.shape}; got {given.array.shape}"
+                error_msgs.append(f"size mismatch for {key}: {shapes}")
+            elif local_metadata["assign_to_params_buffers"]:
+                trained = isinstance(own, Parameter) and not isinstance(given, Parameter)
+                setattr(self, name, Parameter(given, own.requires_grad) if trained else given)
+            else:
+                np.copyto(own.array, given.array, casting="unsafe")
+                note_change(own.array)
 
     def train(self, mode: bool = True) -> Self:
         """Training mode, for this module and all below it: dropout on, batch statistics."""
@@ -329,10 +337,8 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients (or make them 0)."""
         for parameter in self.parameters():
-            if set_to_none or parameter.grad is None:
-                parameter.grad = None
-            else:
-                parameter.grad = Tensor(np.zeros_like(parameter.grad.array))
+            known = None if set_to_none else parameter.grad
+            parameter.grad = None if known is None else Tensor(np.zeros_like(known.array))
 
     def apply(self, fn: Callable[["Module"], Any]) -> Self:
         """Call `fn` on every module below this one, then on this one."""
@@ -343,25 +349,45 @@ class Module:
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Parameters and buffers that are fractions as another type: `to(torch.float64)`."""
-        for tensor in (*self.parameters(), *self.buffers()):
-            found = tensor.detach().to(*args, **kwargs).array
-            if tensor.array.dtype.kind == "f" and found.dtype.kind != "f":
-                raise TypeError(f"a module can be of fractions only; got {found.dtype}")
+        for tensor in (Tensor(np.zeros(0, np.float32)), *self.parameters(), *self.buffers()):
             if tensor.array.dtype.kind == "f":
+                found = tensor.detach().to(*args, **kwargs).array
+                if found.dtype.kind != "f":
+                    raise TypeError(f"a module can be of fractions only; got {found.dtype}")
                 tensor.array = found
-                tensor.grad = tensor.grad and tensor.grad.to(found.dtype)
+                tensor.grad = None if tensor.grad is None else tensor.grad.to(found.dtype)
         return self
 
-    def float(self) -> Self:
-        """Parameters and buffers as float32."""
-        return self.to(np.float32)
+    float, double = partialmethod(to, np.float32), partialmethod(to, np.float64)
+    cpu = partialmethod(to, "cpu")
+    half, bfloat16, cuda = absent("half"), absent("bfloat16"), absent("cuda")
 
-    def double(self) -> Self:
-        """Parameters and buffers as float64."""
-        return self.to(np.float64)
+    def extra_repr(self) -> str:
+        """The options shown in `repr`."""
+        return ""
 
-    def cpu(self) -> Self:
-        """Itself: the CPU is where it is."""
-        return self
+    def _shown(self) -> list[str]:
+        return [f"({name}): {child!r}" for name, child in self._modules.items()]
 
-    half, bfloat16, cuda = _absent("half"), _absent("bfloat16"), _absent("cuda")
+    def __repr__(self) -> str:
+        own, lines = self.extra_repr(), self._shown()
+        if lines or "\n" in own:
+            own = "\n  " + "\n".join([*own.splitlines(), *lines]).replace("\n", "\n  ") + "\n"
+        return f"{type(self).__name__}({own})"
+
+
+OWN: dict[str, Any] = {"parameter": Parameter, "module": Module, "buffer": Buffer}
+ROLES: dict[str, Any] = {**OWN, "buffer": Tensor}  # what may be registered
+
+
+def _once(named: Any) -> Named:
+    """Each thing under the first of its names."""
+    seen: set[int] = set()
+    for name, value in named:
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield name, value
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

@@ -1,133 +1,254 @@
 """Activations: the functions between the linear layers, without which all layers were one.
 
-Each is fused by hand where its composition of simpler operations would make temporaries.
+First the operations, then a table of functions composed of them.  Also dropout, and softmax.
 """
+
+import inspect
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from learnt.engine import random
-from learnt.engine.autograd import Tensor, apply
-from learnt.engine.op import Array, Grads, GraphBuilder, Op
+from learnt.engine.autograd import Tensor, apply, in_place, mode, wrap
+from learnt.engine.op import SILENT, Array, Grads, GraphBuilder, Op, normalize_dim
+from learnt.engine.ops.arithmetic import where
+from learnt.engine.ops.linear import row_sums
+from learnt.engine.ops.pointwise import constant, unary
+from learnt.engine.random import rng
+
+SELU = (1.6732632423543772, 1.0507009873554805)  # α and λ
 
 
 class ReLU(Op):
-    """z = max(x, 0); the gradient passes where x > 0.  (Nair & Hinton 2010)"""
+    """z = x where x > 0, else s·x; ∂L/∂x = g or s·g.  (Nair & Hinton 2010; Maas et al. 2013)"""
+
+    def __init__(self, slope: float = 0.0) -> None:
+        self.slope = slope
 
     def forward(self, x: Array) -> Array:
-        self.z = np.maximum(x, 0)
-        return self.z
+        s, self.kept = self.slope, x
+        if s:
+            return np.maximum(x, s * x) if 0 < s <= 1 else np.where(x > 0, x, s * x)
+        large = x.size > 2**14 and x.dtype.kind == "f"  # then clip is twice as fast as maximum
+        self.kept = np.clip(x, 0, np.inf) if large else np.maximum(x, 0)
+        return self.kept
 
     def backward(self, grad: Array) -> Grads:
-        return (grad * (self.z > 0),)
+        factor = (self.kept > 0).astype(grad.dtype)  # far faster than np.where, if mixed
+        if self.slope:
+            factor *= 1 - self.slope
+            factor += self.slope
+        factor *= grad
+        return (factor,)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
-        return graph.add("Relu", x)
-
-
-class HardTanh(Op):
-    """z = min(max(x, low), high); the gradient passes strictly between them.
-
-    `relu6` is this from 0 to 6 (Howard et al. 2017): bounded, so it survives int8 well.
-    """
-
-    def __init__(self, low: float = -1.0, high: float = 1.0) -> None:
-        self.low, self.high = low, high
-
-    def forward(self, x: Array) -> Array:
-        self.x = x
-        return np.clip(x, self.low, self.high)
-
-    def backward(self, grad: Array) -> Grads:
-        return (grad * ((self.x > self.low) & (self.x < self.high)),)
-
-    def onnx(self, graph: GraphBuilder, x: str) -> str:
-        low, high = graph.constant(self.low, "float32"), graph.constant(self.high, "float32")
-        return graph.add("Clip", x, low, high)
+        if not self.slope:
+            return graph.add("Relu", x)
+        return graph.add("LeakyRelu", x, alpha=float(self.slope))
 
 
 class Softmax(Op):
-    """zᵢ = eˣⁱ / Σⱼ eˣʲ; ∂L/∂x = z·(g − Σ g·z).  Less the maximum first: e^x cannot overflow."""
+    """zᵢ = eˣⁱ / Σⱼ eˣʲ; ∂L/∂x = z·(g − Σ g·z).  Less the maximum first: eˣ cannot overflow."""
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
 
+    def below_top(self, x: Array) -> Array:
+        z: Array = x - np.maximum.reduce(x, axis=self.dim, keepdims=True, initial=-np.inf)
+        return z
+
+    def total(self, x: Array) -> Array:
+        if self.dim == x.ndim - 1 and x.flags.c_contiguous:
+            return row_sums(x)
+        return np.add.reduce(x, axis=self.dim, keepdims=True)
+
     def forward(self, x: Array) -> Array:
-        self.z: Array = np.exp(x - np.maximum.reduce(x, axis=self.dim, keepdims=True))
-        self.z /= np.add.reduce(self.z, axis=self.dim, keepdims=True)
-        return self.z
+        with SILENT():  # a row of −∞ is nan
+            z = self.below_top(x)
+            np.exp(z, z)
+            z /= self.total(z)
+        self.z = z
+        return z
 
     def backward(self, grad: Array) -> Grads:
-        inner = np.add.reduce(grad * self.z, axis=self.dim, keepdims=True)
-        return (self.z * (grad - inner),)
+        dx = grad - self.total(grad * self.z)
+        dx *= self.z
+        return (dx,)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
-        return graph.add("Softmax", x, axis=self.dim)
+        return graph.add(type(self).__name__, x, axis=self.dim)
 
 
-class LogSoftmax(Op):
+class LogSoftmax(Softmax):
     """z = x − log Σ eˣ; ∂L/∂x = g − softmax(x)·Σ g."""
 
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
-
     def forward(self, x: Array) -> Array:
-        z = x - np.maximum.reduce(x, axis=self.dim, keepdims=True)
-        z -= np.log(np.add.reduce(np.exp(z), axis=self.dim, keepdims=True))
-        self.z: Array = z
-        return self.z
+        with SILENT():
+            z = self.below_top(x)
+            z -= np.log(self.total(np.exp(z)))
+        self.z = z
+        return z
 
     def backward(self, grad: Array) -> Grads:
-        return (grad - np.exp(self.z) * np.add.reduce(grad, axis=self.dim, keepdims=True),)
-
-    def onnx(self, graph: GraphBuilder, x: str) -> str:
-        return graph.add("LogSoftmax", x, axis=self.dim)
-
-
-class Dropout(Op):
-    """z = x·m/(1 − p), m = 0 with probability p; same m backwards.  (Srivastava et al. 2014)
-
-    The mask comes from outside, so the randomness is the caller's; its shape broadcasts.
-    """
-
-    def __init__(self, mask: Array) -> None:
-        self.mask = mask
-
-    def forward(self, x: Array) -> Array:
-        return np.multiply(x, self.mask)
-
-    def backward(self, grad: Array) -> Grads:
-        return (grad * self.mask,)
-
-    def onnx(self, graph: GraphBuilder, x: str) -> str:
-        raise NotImplementedError("dropout belongs to training: call model.eval() before export")
+        dx = np.exp(self.z)
+        dx *= -self.total(grad)
+        dx += grad
+        return (dx,)
 
 
-def relu(input: Tensor) -> Tensor:
-    """max(x, 0)."""
-    return apply(ReLU(), input)
+def _along(op: Callable[[int], Op], x: Tensor, dim: int | None, dtype: Any) -> Tensor:
+    """As another type, if asked for; without `dim`, along the one that PyTorch takes."""
+    x = x if isinstance(dtype, int) else x.to(dtype)
+    ndim = x.array.ndim
+    if not ndim:
+        return _along(op, x.reshape(1), dim, 0).reshape(())
+    return apply(op(normalize_dim(ndim not in (1, 3) if dim is None else dim, ndim)), x)
 
 
-def relu6(input: Tensor) -> Tensor:
-    """min(max(x, 0), 6)."""
-    return apply(HardTanh(0.0, 6.0), input)
-
-
-def softmax(input: Tensor, dim: int) -> Tensor:
-    """eˣ over its sum along `dim`: probabilities."""
-    return apply(Softmax(dim), input)
-
-
-def log_softmax(input: Tensor, dim: int) -> Tensor:
-    """log softmax along `dim`, without overflow."""
-    return apply(LogSoftmax(dim), input)
-
-
-def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """In training, each element 0 with probability `p`, the others divided by 1 − p."""
+def _drop(x: Tensor, p: float, training: bool, together: int) -> Tensor:
+    """Dropout, in which the last dimensions share their fate: so many `together`."""
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability must be between 0 and 1; got {p}")
     if not training or p == 0:
-        return input
-    kept = random.uniform(0, 1, input.shape) >= p
-    scale = np.float32(1 / (1 - p)) if p < 1 else np.float32(0)
-    return apply(Dropout(kept * scale), input)
+        return x
+    if mode.trace:
+        raise NotImplementedError("dropout belongs to training: call model.eval() before export")
+    mask = np.empty_like(x.array[(..., *[slice(1)] * together)])
+    bits = rng().bit_generator.random_raw(mask.size // 4 + 1).view(np.uint16)[: mask.size]
+    kept = (bits >= round(p * 2**16)).view(np.uint8)
+    np.multiply(kept, mask.dtype.type(1 / (1 - p) if p < 1 else 0), mask.ravel(order="K"))
+    return x * wrap(mask)
+
+
+def _drop_channels(x: Tensor, p: float, training: bool, spatial: int) -> Tensor:
+    ndim = x.array.ndim
+    if ndim not in (spatial + 1, spatial + 2):
+        raise RuntimeError(
+            f"dropout{spatial}d needs {spatial + 1} or {spatial + 2} dimensions; got {ndim}"
+        )
+    return _drop(x, p, training, ndim - 2 if spatial == 2 else spatial)  # 2d takes (N, C, L), too
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(x, 0)."""
+    return relu_(input) if inplace else apply(ReLU(), input)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x, but w·x below 0: one learnt w, or one a channel of (N, C, …).  (He et al. 2015)"""
+    x, count = input.array, weight.array.size
+    if count not in (1, x.shape[1] if x.ndim > 1 else 1):
+        raise RuntimeError(f"prelu needs 1 weight or 1 a channel; got {count} for {x.shape}")
+    column = (count,) + (1,) * (x.ndim - 2) if count > 1 else ()
+    return relu(input) + weight.reshape(column) * input.clamp(max=0)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """a·σ(b), a and b the halves along `dim`.  (Dauphin et al. 2017)"""
+    if not input.array.ndim or input.array.shape[dim] % 2:
+        raise RuntimeError(f"glu needs an even size along {dim}; got {input.array.shape}")
+    a, b = input.chunk(2, dim)
+    return a * b.sigmoid()
+
+
+def _elu(x: Tensor, alpha: float) -> Tensor:
+    return _elu1(x) if alpha == 1 else relu(x) + x.clamp(max=0).expm1() * alpha
+
+
+def _softplus(x: Tensor, beta: float, threshold: float) -> Tensor:
+    smooth = _softplus1(x) if beta == 1 else _softplus1(x * beta) / beta
+    return smooth if threshold >= 20 else where(x * beta > threshold, x, smooth)
+
+
+def _sigmoid(x: Array) -> Array:
+    e = np.asarray(np.exp(-x))  # of one number, NumPy makes a scalar
+    e += 1
+    return np.divide(1, e, e)
+
+
+def _silu_slope(x: Array) -> Array:
+    s = _sigmoid(x)
+    return s * (1 + x * (1 - s))
+
+
+def function(
+    name: str, says: str, f: Callable[..., Tensor], inplace: bool = True
+) -> Callable[..., Tensor]:
+    """A function of tensors from its row in the table; PyTorch's option `inplace` comes last."""
+    options = list(inspect.signature(f).parameters.values())
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    options[0] = inspect.Parameter("input", kind)
+    changing, count = in_place(f), len(options)
+
+    def function(input: Tensor, *args: Any, inplace: bool = False, **kwargs: Any) -> Tensor:
+        if len(args) == count:
+            args, inplace = args[:-1], args[-1]
+        return (changing if inplace else f)(input, *args, **kwargs)
+
+    last = [inspect.Parameter("inplace", kind, default=False)] if inplace else []
+    function.__signature__ = inspect.Signature(options + last)  # type: ignore[attr-defined]
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{says}."
+    return function
+
+
+# fmt: off
+_elu1 = unary("elu", lambda x: np.maximum(x, 0) + np.expm1(np.minimum(x, 0)),
+    lambda x: np.exp(np.minimum(x, 0)), "Elu", "x or eˣ − 1")
+_relu6 = unary("relu6", lambda x: np.clip(x, 0, 6), lambda x: ((x > 0) & (x < 6)).astype(x.dtype),
+    lambda g, x: g.add("Clip", x, constant(g, x, 0), constant(g, x, 6)), "min(max(x, 0), 6)")
+_silu = unary("silu", lambda x: x * _sigmoid(x), _silu_slope,
+    lambda g, x: g.add("Mul", x, g.add("Sigmoid", x)), "x·σ(x)")
+_softplus1 = unary("softplus", lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+    _sigmoid, "Softplus", "log(1 + eˣ)")
+
+celu = function("celu", "x, but α(e^(x/α) − 1) below 0.  (Barron 2017)",
+    lambda x, alpha=1.0: _elu1(x / alpha) * alpha)
+elu = function("elu", "x, but α(eˣ − 1) below 0.  (Clevert et al. 2015)",
+    lambda x, alpha=1.0: _elu(x, alpha))
+hardshrink = function("hardshrink", "x, but 0 within λ of 0",
+    lambda x, lambd=0.5: x * (x.abs() > lambd), False)
+hardsigmoid = function("hardsigmoid", "min(max(x + 3, 0), 6)/6", lambda x: _relu6(x + 3) / 6)
+hardswish = function("hardswish", "x·min(max(x + 3, 0), 6)/6  (Howard et al. 2019)",
+    lambda x: x * _relu6(x + 3) / 6)
+hardtanh = function("hardtanh", "min(max(x, min_val), max_val), without gradient at the ends",
+    lambda x, min_val=-1.0, max_val=1.0:
+        where(x <= min_val, min_val, where(x >= max_val, max_val, x)))
+leaky_relu = function("leaky_relu", "x, but negative_slope · x below 0  (Maas et al. 2013)",
+    lambda x, negative_slope=0.01: apply(ReLU(negative_slope), x))
+logsigmoid = function("logsigmoid", "log σ(x)", lambda x: -_softplus1(-x), False)
+mish = function("mish", "x·tanh(log(1 + eˣ))  (Misra 2019)", lambda x: x * _softplus1(x).tanh())
+relu6 = function("relu6", "min(max(x, 0), 6)  (Howard et al. 2017)", _relu6)
+selu = function("selu", "λ·elu(x, α), which keeps mean and variance  (Klambauer et al. 2017)",
+    lambda x: _elu(x, SELU[0]) * SELU[1])
+silu = function("silu", "x·σ(x)  (Elfwing et al. 2017)", _silu)
+softplus = function("softplus", "log(1 + e^(βx))/β, but x where βx > threshold",
+    lambda x, beta=1.0, threshold=20.0: _softplus(x, beta, threshold), False)
+softshrink = function("softshrink", "x moved towards 0 by λ, and 0 within λ of it",
+    lambda x, lambd=0.5: x - x.clamp(-lambd, lambd), False)
+softsign = function("softsign", "x/(1 + |x|)", lambda x: x / (x.abs() + 1), False)
+tanhshrink = function("tanhshrink", "x − tanh x", lambda x: x - x.tanh(), False)
+threshold = function("threshold", "x where x > threshold, else `value`",
+    lambda x, threshold, value: where(x <= threshold, value, x))
+
+softmax = function("softmax", "eˣ over its sum along `dim`: probabilities",
+    lambda x, dim=None, _stacklevel=3, dtype=None:
+        _along(Softmax, x, dim, dtype or _stacklevel), False)
+log_softmax = function("log_softmax", "log softmax along `dim`, without overflow",
+    lambda x, dim=None, _stacklevel=3, dtype=None:
+        _along(LogSoftmax, x, dim, dtype or _stacklevel), False)
+softmin = function("softmin", "softmax of −x",
+    lambda x, dim=None, _stacklevel=3, dtype=None:
+        _along(Softmax, -x, dim, dtype or _stacklevel), False)
+
+dropout = function("dropout", "In training, each element 0 with probability p, the others divided "
+    "by 1 − p  (Srivastava et al. 2014)", lambda x, p=0.5, training=True: _drop(x, p, training, 0))
+dropout1d = function("dropout1d", "As `dropout`, but whole channels of (N, C, L) or (C, L)",
+    lambda x, p=0.5, training=True: _drop_channels(x, p, training, 1))
+dropout2d = function("dropout2d", "As `dropout`, but whole channels of (N, C, H, W) or (N, C, L)",
+    lambda x, p=0.5, training=True: _drop_channels(x, p, training, 2))
+dropout3d = function("dropout3d", "As `dropout`, but whole channels of (N, C, D, H, W)",
+    lambda x, p=0.5, training=True: _drop_channels(x, p, training, 3))
+# fmt: on
+relu_, elu_, celu_, selu_ = in_place(relu), in_place(elu), in_place(celu), in_place(selu)
+hardtanh_, leaky_relu_, threshold_ = map(in_place, (hardtanh, leaky_relu, threshold))

@@ -1,23 +1,33 @@
-"""Arithmetic of two numbers, element by element, with broadcasting: a table, and its functions.
+"""Functions of two numbers, element by element, with broadcasting: a table, and its functions.
 
-z = f(a, b); each slope is written as a function of a, b or z: only what is named is kept.
-What broadcasting repeats forwards is added up backwards.
+z = f(a, b); both slopes are in the table. A pair of types becomes one by PyTorch's rules.
 """
 
-import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from learnt.engine.autograd import Tensor, Variable, apply, wrap
-from learnt.engine.op import SILENT, Array, Grads, GraphBuilder, Op, unbroadcast
+from learnt.engine.op import Array, GraphBuilder
+from learnt.engine.ops.pointwise import (
+    ANY,
+    WHOLE,
+    Slope,
+    Write,
+    chain,
+    cube,
+    pointwise,
+    reciprocal,
+    rsqrt,
+    sqrt,
+    square,
+    write_trunc,
+)
 
 Number = float | int | bool
 Operand = Tensor | Number
-Slope = Callable[..., Any] | int
-Write = str | Callable[[GraphBuilder, str, str], str]
+Function = Callable[[Operand, Operand], Tensor]
 RANKS = {"b": 0, "i": 1, "u": 1, "f": 2}  # NumPy's kinds of numbers, from poor to rich
 
 
@@ -37,8 +47,8 @@ def result_type(a: Array, b: Array) -> np.dtype[Any]:
 
 def operands(a: Operand, b: Operand, fractions: bool = False) -> tuple[Tensor, Tensor]:
     """Both as tensors of the type that PyTorch gives to their result."""
-    a = a if isinstance(a, Variable) else _number(a, b)  # type: ignore[arg-type]
-    b = b if isinstance(b, Variable) else _number(b, a)
+    a = a if isinstance(a, Variable) else _number(a, b, fractions)  # type: ignore[arg-type]
+    b = b if isinstance(b, Variable) else _number(b, a, fractions)
     if a.array.dtype != b.array.dtype:
         wanted = result_type(a.array, b.array)
         a, b = a.to(wanted), b.to(wanted)
@@ -47,117 +57,201 @@ def operands(a: Operand, b: Operand, fractions: bool = False) -> tuple[Tensor, T
     return a, b
 
 
-def _number(value: Number, like: Tensor) -> Tensor:
+def _number(value: Number, like: Tensor, fraction: bool) -> Tensor:
     """A Python number as a tensor: of the other's type, unless that is of a lesser kind."""
-    if not isinstance(value, int | float | np.ndarray | np.generic):
+    if isinstance(value, np.ndarray):
+        return wrap(value)
+    if not isinstance(value, int | float | np.generic):
         raise TypeError(f"an operand must be a tensor or a number; got {value!r}")
-    kind = "b" if isinstance(value, bool) else "i" if isinstance(value, int) else "f"
-    if isinstance(like, Variable) and RANKS[like.array.dtype.kind] >= RANKS[kind]:
-        return wrap(np.asarray(value, like.array.dtype))
-    return wrap(np.asarray(value, {"b": np.bool_, "i": np.int64, "f": np.float32}[kind]))
-
-
-class Binary(Op):
-    """z = f(a, b); ∂L/∂a = g · slope, summed over what was repeated; and so for b."""
-
-    f: ClassVar[Callable[[Array, Array], Array]]
-    slopes: ClassVar[tuple[Slope, ...]]
-    names: ClassVar[tuple[tuple[str, ...], ...]]  # what each slope is a function of
-    write: ClassVar[Write]
-
-    def forward(self, a: Array, b: Array) -> Array:
-        with SILENT():
-            z: Array = type(self).f(a, b)
-        if self.needs:
-            self.shapes = a.shape, b.shape
-            for need, names in zip(self.needs, self.names, strict=True):
-                for name in names if need else ():
-                    setattr(self, name, a if name == "a" else b if name == "b" else z)
-        return z
-
-    def backward(self, grad: Array) -> Grads:
-        return tuple([self.part(grad, i) if need else None for i, need in enumerate(self.needs)])
-
-    def part(self, grad: Array, i: int) -> Array:
-        """The gradient of one of the two."""
-        slope, shape = self.slopes[i], self.shapes[i]
-        if slope == 1:
-            return unbroadcast(grad.view(), shape)
-        if slope == -1:
-            return -unbroadcast(grad, shape)
-        with SILENT():
-            values = slope(*[getattr(self, name) for name in self.names[i]])  # type: ignore[operator]
-            return unbroadcast(grad * values, shape)
-
-    def onnx(self, graph: GraphBuilder, *names: str) -> str:
-        write = type(self).write
-        return graph.add(write, *names) if isinstance(write, str) else write(graph, *names)
+    found = np.asarray(float(value) if fraction else value)
+    if isinstance(like, Variable) and RANKS[like.array.dtype.kind] >= RANKS[found.dtype.kind]:
+        return wrap(found.astype(like.array.dtype))
+    return wrap(found.astype(np.float32) if found.dtype.kind == "f" else found)
 
 
 def binary(
-    name: str, f: Callable[..., Any], slopes: tuple[Slope, ...], write: Write
-) -> Callable[[], Op]:
-    """An operation on two arrays, from its row in the table; no slopes: no gradient."""
-    names = tuple(tuple(inspect.signature(s).parameters) if callable(s) else () for s in slopes)
-    parts = {"f": f, "slopes": slopes, "names": names, "write": write}
-    op: Any = type(name, (Binary,), {**parts, "differentiable": bool(slopes)})
-    return op  # type: ignore[no-any-return]
+    name: str, f: Callable[..., Any], slopes: tuple[Slope, ...], write: Write, says: str,
+    keeps: str = ANY,
+) -> Function:  # fmt: skip
+    """A function from its row in the table; no slopes: no gradient.
+
+    It is there for the kinds it `keeps` (b, i, u, f: as NumPy's); for "f", others become float32.
+    """
+    op = pointwise(name, f, slopes, write, says)
+
+    def function(input: Operand, other: Operand) -> Tensor:
+        a, b = operands(input, other, keeps == "f")
+        if a.array.dtype.kind not in keeps:
+            raise NotImplementedError(f"{name} is not there for {a.array.dtype}")
+        return apply(op(), a, b)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{says}: element by element, broadcast."
+    return function
 
 
-def _pow_by_base(a: Array, b: Array) -> Array:
+def swapped(function: Function) -> Function:
+    """The same of (other, input): for 2 / x."""
+    return lambda a, b: function(b, a)
+
+
+def checked(f: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
+    """f, but among whole numbers b must not be 0."""
+
+    def function(a: Array, b: Array) -> Array:
+        if b.dtype.kind in "iu" and not b.all():
+            raise RuntimeError("ZeroDivisionError: whole numbers cannot be divided by 0")
+        return f(a, b)
+
+    return function
+
+
+def _truncated(a: Array, b: Array) -> Array:
+    return np.trunc(a / b) if a.dtype.kind == "f" else (a - np.fmod(a, b)) // b
+
+
+def _power(a: Array, b: Array) -> Any:
+    """aᵇ; among whole numbers a⁻ⁿ is 0, unless a is 1 or −1."""
+    if b.dtype.kind != "i" or not (b < 0).any():
+        return np.power(a, b)
+    return np.power(a, np.abs(b)) * ((b >= 0) | (np.abs(a) == 1))
+
+
+def _by_base(a: Array, b: Array) -> Array:
     """b·aᵇ⁻¹, but 0 where b = 0: a constant has no slope, even where a = 0."""
     return np.where(b == 0, 0, b * np.power(np.where(b == 0, 1, a), b - 1)).astype(a.dtype)
 
 
-def _pow_by_exponent(a: Array, b: Array, z: Array) -> Array:
+def _by_exponent(a: Array, b: Array, z: Array) -> Array:
     """z·log a, but 0 where a = 0 and b ≥ 0, as in PyTorch."""
     return np.where((a == 0) & (b >= 0), 0, z * np.log(a)).astype(z.dtype)
 
 
-def _or_half(better: Array, a: Array, b: Array) -> Array:
-    """1 where this one was taken, ½ where both are equal."""
-    return np.where(a == b, 0.5, better).astype(a.dtype)
+def _unless(worse: Array, a: Array, b: Array) -> Array:
+    """1 unless the other was taken, ½ where both are equal."""
+    return np.where(a == b, 0.5, ~worse).astype(a.dtype)
 
 
-def _fmod(g: GraphBuilder, a: str, b: str) -> str:
-    return g.add("Mod", a, b, fmod=1)
+LARGER: tuple[Slope, Slope] = (
+    lambda a, b: _unless(a < b, a, b), lambda a, b: _unless(b < a, a, b)
+)  # fmt: skip
+SMALLER = LARGER[1], LARGER[0]
 
 
-def _remainder(g: GraphBuilder, a: str, b: str) -> str:
-    """a − ⌊a/b⌋·b: ONNX's Mod of fractions has the sign of a."""
-    if g.traced(a).dtype.kind != "f":
+def _rise(a: Array, b: Array) -> Any:
+    return 1 / (1 + np.exp(b - a))
+
+
+def _floor_twin(g: GraphBuilder, a: str, b: str) -> str:
+    if g.traced(a).dtype.kind == "f":
+        return g.add("Floor", g.add("Div", a, b))
+    return g.add("Div", g.add("Sub", a, g.add("Mod", a, b)), b)  # whole: Div rounds towards 0
+
+
+def _trunc_twin(g: GraphBuilder, a: str, b: str) -> str:
+    z = g.add("Div", a, b)
+    return write_trunc(g, z) if g.traced(a).dtype.kind == "f" else z
+
+
+def _remainder_twin(g: GraphBuilder, a: str, b: str) -> str:
+    if g.traced(a).dtype.kind != "f":  # of fractions, Mod has the sign of a
         return g.add("Mod", a, b)
     return g.add("Sub", a, g.add("Mul", g.add("Floor", g.add("Div", a, b)), b))
 
 
+def _logaddexp_twin(g: GraphBuilder, a: str, b: str) -> str:
+    away = g.add("Neg", g.add("Abs", g.add("Sub", a, b)))
+    return g.add("Add", g.add("Max", a, b), g.add("Softplus", away))
+
+
+def _clamp_twin(g: GraphBuilder, a: str, b: str, c: str) -> str:
+    if g.traced(b).ndim or g.traced(c).ndim:
+        return g.add("Min", g.add("Max", a, b), c)
+    return g.add("Clip", a, b, c)
+
+
+def _logical(kind: str) -> Write:
+    return lambda g, a, b: g.add(kind, g.add("Cast", a, to=9), g.add("Cast", b, to=9))
+
+
+def _bitwise(kind: str) -> Write:
+    return lambda g, a, b: g.add(kind if g.traced(a).dtype == bool else f"Bitwise{kind}", a, b)
+
+
+def _put_twin(g: GraphBuilder, a: str, b: str) -> str:
+    return g.add("Expand", b, g.constant(g.traced(a).shape, "int64"))
+
+
 # fmt: off
-#             name        z = f(a, b)      ∂z/∂a                          ∂z/∂b                       ONNX
-Add  = binary("Add",      np.add,          (1,                            1),                         "Add")
-Sub  = binary("Sub",      np.subtract,     (1,                            -1),                        "Sub")
-Mul  = binary("Mul",      np.multiply,     (lambda b: b,                  lambda a: a),               "Mul")
-Div  = binary("Div",      np.divide,       (lambda b: 1 / b,              lambda z, b: -z / b),       "Div")
-Pow  = binary("Pow",      np.power,        (_pow_by_base,                 _pow_by_exponent),          "Pow")
-Max  = binary("Maximum",  np.maximum,      (lambda a, b: _or_half(a > b, a, b), lambda a, b: _or_half(b > a, a, b)), "Max")
-Min  = binary("Minimum",  np.minimum,      (lambda a, b: _or_half(a < b, a, b), lambda a, b: _or_half(b < a, a, b)), "Min")
-Rem  = binary("Remainder", np.remainder,   (1,                            lambda a, b: -np.floor(a / b)), _remainder)
-Fmod = binary("Fmod",     np.fmod,         (1,                            lambda a, b: -np.trunc(a / b)), _fmod)
-Eq   = binary("Eq",       np.equal,        (), "Equal")
-Ne   = binary("Ne",       np.not_equal,    (), lambda g, a, b: g.add("Not", g.add("Equal", a, b)))
-Lt   = binary("Lt",       np.less,         (), "Less")
-Le   = binary("Le",       np.less_equal,   (), "LessOrEqual")
-Gt   = binary("Gt",       np.greater,      (), "Greater")
-Ge   = binary("Ge",       np.greater_equal, (), "GreaterOrEqual")
+# name                z = f(a, b)     ∂z/∂a, ∂z/∂b             ONNX and words; kinds
+_add = binary("add",  np.add,         (1, 1),                  "Add", "a + b")
+_sub = binary("sub",  np.subtract,    (1, -1),                 "Sub", "a − b", WHOLE)
+mul = binary("mul",   np.multiply,    (lambda b: b, lambda a: a), "Mul", "a · b")
+_div = binary("div",  np.divide,      (lambda b: 1 / b, lambda z, b: -z / b), "Div", "a / b", "f")
+_pow = binary("pow",  _power,         (_by_base, _by_exponent), "Pow", "aᵇ", WHOLE)
+floor_divide = binary("floor_divide", checked(np.floor_divide), (0, 0), _floor_twin, "⌊a/b⌋", WHOLE)
+_trunc_divide = binary("div", checked(_truncated), (0, 0), _trunc_twin, "a/b towards 0", WHOLE)
+remainder = binary("remainder", checked(np.remainder), (1, lambda a, b: -np.floor_divide(a, b)),
+                   _remainder_twin, "a − ⌊a/b⌋ · b, with the sign of b, as Python's %", WHOLE)
+fmod = binary("fmod", checked(np.fmod), (1, lambda a, b: -np.trunc(a / b)),
+              lambda g, a, b: g.add("Mod", a, b, fmod=1), "The rest, with the sign of a", WHOLE)
+maximum = binary("maximum", np.maximum, LARGER, "Max", "The larger (equals share the gradient)")
+minimum = binary("minimum", np.minimum, SMALLER, "Min", "The smaller (equals share the gradient)")
+logaddexp = binary("logaddexp", np.logaddexp, (_rise, lambda a, b: _rise(b, a)),
+                   _logaddexp_twin, "log(eᵃ + eᵇ)", "f")
+eq = binary("eq",     np.equal,         (), "Equal", "a = b")
+ne = binary("ne",     np.not_equal,     (), chain("Equal", "Not"), "a ≠ b")
+lt = binary("lt",     np.less,          (), "Less", "a < b")
+le = binary("le",     np.less_equal,    (), "LessOrEqual", "a ≤ b")
+gt = binary("gt",     np.greater,       (), "Greater", "a > b")
+ge = binary("ge",     np.greater_equal, (), "GreaterOrEqual", "a ≥ b")
+logical_and = binary("logical_and", np.logical_and, (), _logical("And"), "Are both true?")
+logical_or = binary("logical_or",   np.logical_or,  (), _logical("Or"), "Is one true, or both?")
+logical_xor = binary("logical_xor", np.logical_xor, (), _logical("Xor"), "Is one true, not both?")
+bitwise_and = binary("bitwise_and", np.bitwise_and, (), _bitwise("And"), "Bits of both", "biu")
+bitwise_or = binary("bitwise_or",   np.bitwise_or,  (), _bitwise("Or"), "Bits of either", "biu")
+bitwise_xor = binary("bitwise_xor", np.bitwise_xor, (), _bitwise("Xor"), "Bits of one", "biu")
+_put = binary("put",  lambda a, b: np.broadcast_to(b, a.shape).copy(), (0, 1), _put_twin, "b")
 # fmt: on
+
+_where = pointwise("where", np.where, (0, lambda a: a, lambda a: ~a), "Where", "b where a, else c")
+_clamp = pointwise(
+    "clamp",
+    np.clip,  # three times as fast as np.maximum with a number
+    (lambda a, b, c: (a >= b) & (a <= c), lambda a, b, c: (a < b) & (b < c),
+     lambda a, b, c: (a > c) | (b > c)),
+    _clamp_twin, "a, but at least b, and at most c",
+)  # fmt: skip
+_shorter = {2: square, 3: cube, 0.5: sqrt, -0.5: rsqrt, -1: reciprocal}  # than np.power
+
+
+def scaled(x: Tensor, by: Number) -> Tensor:
+    """A number times x, in the type of x."""
+    return x if by == 1 else mul(x, wrap(np.asarray(by).astype(x.array.dtype)))
+
+
+def _times(input: Operand, other: Operand, alpha: Number) -> Operand:
+    """alpha · other, in the type of the result."""
+    if alpha == 1 and not isinstance(alpha, bool):
+        return other
+    like = operands(input, other)[1]
+    kind = like.array.dtype.kind
+    if (isinstance(alpha, bool) and kind != "b") or (isinstance(alpha, float) and kind != "f"):
+        raise RuntimeError(f"alpha must be of the kind of the result, {like.dtype}; got {alpha}")
+    return scaled(like, alpha)
 
 
 def add(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
     """input + alpha · other."""
-    return apply(Add(), *operands(input, other if alpha == 1 else mul(other, alpha)))
+    return _add(input, _times(input, other, alpha))
 
 
 def sub(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
-    """input − alpha · other."""
-    return apply(Sub(), *operands(input, other if alpha == 1 else mul(other, alpha)))
+    """input − alpha · other; not of bools."""
+    for t in (input, other):
+        if isinstance(t, bool) or (isinstance(t, Variable) and t.array.dtype.kind == "b"):
+            raise RuntimeError("the difference of bools is not clear: use ~, ^ or logical_xor()")
+    return _sub(input, _times(input, other, alpha))
 
 
 def rsub(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
@@ -165,126 +259,124 @@ def rsub(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
     return sub(other, input, alpha=alpha)
 
 
-def mul(input: Operand, other: Operand) -> Tensor:
-    """input · other."""
-    return apply(Mul(), *operands(input, other))
-
-
 def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
     """input / other; rounded down ("floor") or towards zero ("trunc") if asked for."""
-    quotient = apply(Div(), *operands(input, other, fractions=True))
-    if rounding_mode is None:
-        return quotient
-    if rounding_mode not in ("floor", "trunc"):
+    modes = {None: _div, "floor": floor_divide, "trunc": _trunc_divide}
+    if rounding_mode not in modes:
         raise RuntimeError(f"rounding_mode must be None, 'floor' or 'trunc'; got {rounding_mode!r}")
-    rounded = quotient.floor() if rounding_mode == "floor" else quotient.trunc()
-    return rounded.to(operands(input, other)[0].array.dtype)
-
-
-def rdiv(input: Operand, other: Operand) -> Tensor:
-    """other / input."""
-    return div(other, input)
-
-
-def floor_divide(input: Operand, other: Operand) -> Tensor:
-    """⌊input / other⌋."""
-    return div(input, other, rounding_mode="floor")
+    return modes[rounding_mode](input, other)
 
 
 def pow(input: Operand, exponent: Operand) -> Tensor:
     """input to the power of exponent."""
-    return apply(Pow(), *operands(input, exponent))
+    if isinstance(exponent, int | float) and isinstance(input, Variable):
+        if input.array.dtype.kind == "f" and exponent in _shorter:
+            return _shorter[exponent](input)
+        if input.array.dtype.kind != "f" and isinstance(exponent, int) and exponent < 0:
+            raise RuntimeError(f"whole numbers need an exponent of at least 0; got {exponent}")
+    return _pow(input, exponent)
 
 
-def rpow(input: Operand, other: Operand) -> Tensor:
-    """other to the power of input."""
-    return pow(other, input)
-
-
-def remainder(input: Operand, other: Operand) -> Tensor:
-    """input − ⌊input / other⌋ · other: with the sign of `other`, as Python's %."""
-    return apply(Rem(), *operands(input, other))
-
-
-def fmod(input: Operand, other: Operand) -> Tensor:
-    """The remainder with the sign of `input`, as C's."""
-    return apply(Fmod(), *operands(input, other))
-
-
-def maximum(input: Tensor, other: Tensor) -> Tensor:
-    """The larger of the two; equals share the gradient."""
-    return apply(Max(), *operands(input, other))
-
-
-def minimum(input: Tensor, other: Tensor) -> Tensor:
-    """The smaller of the two; equals share the gradient."""
-    return apply(Min(), *operands(input, other))
-
-
-def comparison(op: Callable[[], Op], sign: str) -> Callable[[Operand, Operand], Tensor]:
-    """A function that is true or false for each element."""
-
-    def function(input: Operand, other: Operand) -> Tensor:
-        return apply(op(), *operands(input, other))
-
-    function.__doc__ = f"input {sign} other, true or false for each element."
-    return function
-
-
-eq, ne = comparison(Eq, "="), comparison(Ne, "≠")
-lt, le, gt, ge = (comparison(op, sign) for op, sign in ((Lt, "<"), (Le, "≤"), (Gt, ">"), (Ge, "≥")))
-
-
-class Where(Op):
-    """z = a where c, else b; ∂L/∂a = g where c, ∂L/∂b = g elsewhere."""
-
-    twin = "Where"
-
-    def forward(self, c: Array, a: Array, b: Array) -> Array:
-        self.c, self.shapes = c, (a.shape, b.shape)
-        return np.where(c, a, b)
-
-    def backward(self, grad: Array) -> Grads:
-        a, b = self.shapes
-        zero = np.zeros((), grad.dtype)
-        da = unbroadcast(np.where(self.c, grad, zero), a) if self.needs[1] else None
-        return None, da, unbroadcast(np.where(self.c, zero, grad), b) if self.needs[2] else None
-
-
-def where(condition: Tensor, input: Operand, other: Operand) -> Tensor:
-    """`input` where the condition holds, else `other`; all three are broadcast."""
-    return apply(Where(), condition.to(np.bool_), *operands(input, other))
-
-
-class Clamp(Op):
-    """z = min(max(x, low), high); the gradient passes where low ≤ x ≤ high."""
-
-    def __init__(self, low: float | None, high: float | None) -> None:
-        self.low, self.high = low, high
-
-    def forward(self, x: Array) -> Array:
-        self.x = x
-        return np.clip(x, self.low, self.high)
-
-    def backward(self, grad: Array) -> Grads:
-        passes = np.ones(self.x.shape, bool)
-        if self.low is not None:
-            passes &= self.x >= self.low
-        if self.high is not None:
-            passes &= self.x <= self.high
-        return (grad * passes,)
-
-    def onnx(self, graph: GraphBuilder, x: str) -> str:
-        dtype = graph.traced(x).dtype
-        low, high = ("" if b is None else graph.constant(b, dtype) for b in (self.low, self.high))
-        return graph.add("Clip", x, low, high)
+rdiv, rpow = swapped(div), swapped(pow)
+rfloor_divide, rremainder = swapped(floor_divide), swapped(remainder)
 
 
 def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """Each element, at least `min` and at most `max`."""
     if min is None and max is None:
         raise RuntimeError("clamp needs at least one of min and max; got neither")
-    if isinstance(min, Variable) or isinstance(max, Variable):
-        low = input if min is None else maximum(input, min)  # type: ignore[arg-type]
-        return low if max is None else minimum(low, max)  # type: ignore[arg-type]
-    return apply(Clamp(min, max), input)
+    x, bounds = input, (min, max)
+    for bound in bounds:
+        x = x if bound is None else operands(x, bound)[0]
+    kind = x.array.dtype
+    if kind.kind == "b":
+        raise NotImplementedError("clamp is not there for bool")
+    ends = (-np.inf, np.inf) if kind.kind == "f" else (np.iinfo(kind).min, np.iinfo(kind).max)
+    low, high = (
+        wrap(np.asarray(e, kind)) if b is None else operands(x, b)[1]
+        for b, e in zip(bounds, ends, strict=True)
+    )
+    return apply(_clamp(), x, low, high)
+
+
+def clamp_min(input: Tensor, min: Operand) -> Tensor:
+    """Each element, at least `min`."""
+    return clamp(input, min)
+
+
+def clamp_max(input: Tensor, max: Operand) -> Tensor:
+    """Each element, at most `max`."""
+    return clamp(input, None, max)
+
+
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """`input` where the condition holds, else `other`; all three are broadcast.
+
+    With the condition alone: the places where it holds, one tensor of indices a dimension.
+    """
+    whole = input is None
+    return condition.nonzero(as_tuple=True) if whole else where_method(input, condition, other)
+
+
+def where_method(input: Operand, condition: Tensor, other: Operand) -> Tensor:
+    """The input where the condition holds, else `other`."""
+    if condition.array.dtype.name not in ("bool", "uint8"):
+        raise RuntimeError(f"where needs a condition of bools; got {condition.array.dtype}")
+    return apply(_where(), condition.bool(), *operands(input, other))
+
+
+def xlogy(input: Operand, other: Operand) -> Tensor:
+    """input · log other, but 0 where the input is 0."""
+    x, y = operands(input, other, fractions=True)
+    return where_method(0, (x == 0) & ~y.isnan(), mul(x, y.log()))
+
+
+def lerp(input: Tensor, end: Tensor, weight: Operand) -> Tensor:
+    """input + weight · (end − input): on the way from one to the other."""
+    return _add(input, mul(weight, _sub(end, input)))
+
+
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+    """input + value · tensor1 · tensor2."""
+    return add(input, mul(tensor1, tensor2), alpha=value)
+
+
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
+    """input + value · tensor1 / tensor2."""
+    return add(input, _div(tensor1, tensor2), alpha=value)
+
+
+def copy(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
+    """The numbers of `src`, in the shape and type of `input`, whose own have no say any more."""
+    return _put(input, src.to(input.array.dtype))
+
+
+def fill(input: Tensor, value: Operand) -> Tensor:
+    """One value everywhere, in the shape and type of `input`."""
+    return copy(input, value if isinstance(value, Variable) else wrap(np.asarray(value)))
+
+
+def zero(input: Tensor) -> Tensor:
+    """0 everywhere."""
+    return fill(input, 0)
+
+
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Tensor:
+    """|input − other| ≤ atol + rtol · |other|, or both are equal (or nan, if `equal_nan`)."""
+    if input.array.dtype != other.array.dtype:
+        raise RuntimeError(f"isclose needs one dtype; got {input.dtype} and {other.dtype}")
+    away = _sub(input, other).abs()
+    close = (input == other) | (away.isfinite() & (away <= other.abs() * rtol + atol))
+    return close | (input.isnan() & other.isnan()) if equal_nan else close
+
+
+def allclose(input: Tensor, other: Tensor, *args: Any, **options: Any) -> bool:
+    """Is all of it close?  The options are those of `isclose`."""
+    return bool(isclose(input, other, *args, **options).array.all())
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """The same shape and the same numbers?"""
+    return np.array_equal(input.array, other.array)

@@ -9,9 +9,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from learnt.engine import random
 from learnt.engine.autograd import Tensor, apply, wrap
 from learnt.engine.op import SILENT, Array, Grads, GraphBuilder, Op, unbroadcast
+from learnt.engine.ops.activation import dropout
+from learnt.engine.ops.arithmetic import where
 from learnt.engine.ops.linear import row_sums
 from learnt.engine.ops.shape import expand, flatten, unsqueeze
 
@@ -51,8 +52,8 @@ class Attention(Op):
             p = self._exponentials(s, rows.start)
             total = row_sums(p)
             self.r[..., rows, :] = 1 / np.where(total == 0, 1, total)  # nothing seen: 0
-            p_dropped, o = self._drop(p, rows, keys), self.out[..., rows, :]
-            np.matmul(p_dropped, v[..., keys, :], out=o)
+            o = self.out[..., rows, :]
+            np.matmul(self._drop(p, rows, keys), v[..., keys, :], out=o)
             o *= self.r[..., rows, :]
             if self.needs:
                 self.parts.append(p)
@@ -92,8 +93,10 @@ class Attention(Op):
             if dm is not None:
                 dm[..., rows, keys] = ds
         dq *= self.scale
-        grads = (dq, dk, dv, *([] if dm is None else [dm]))
-        return tuple(unbroadcast(x, shape) for x, shape in zip(grads, self.shapes))
+        dq, dk, dv = map(unbroadcast, (dq, dk, dv), self.shapes)
+        if len(self.needs) == 3:
+            return dq, dk, dv
+        return dq, dk, dv, None if dm is None else unbroadcast(dm, self.shapes[3])
 
     def onnx(self, graph: GraphBuilder, q: str, k: str, v: str, mask: str | None = None) -> str:
         if self.dropout is not None:
@@ -126,24 +129,25 @@ def scaled_dot_product_attention(
     """
     if attn_mask is not None and is_causal:
         raise RuntimeError("attention takes attn_mask or is_causal=True; got both")
-    if not query.dtype == key.dtype == value.dtype:
+    kinds = [x.dtype for x in (query, key, value, attn_mask) if x is not None]
+    if {*kinds[:3]} != {query.dtype} or not {*kinds[3:]} <= {query.dtype, np.dtype(bool)}:
         raise RuntimeError(
-            f"query, key and value must have one dtype; got {query.dtype}, {key.dtype}, {value.dtype}"
+            "query, key and value must have one dtype, and the mask that or bool; got "
+            + ", ".join(map(str, kinds))
         )
-    if not 0 <= dropout_p <= 1:
-        raise RuntimeError(f"dropout probability must be between 0 and 1; got {dropout_p}")
     if enable_gqa:
         key, value = (_shared(x, query.shape[-3]) for x in (key, value))
     drop = None
     if dropout_p:
         lead = np.broadcast_shapes(*(x.shape[:-2] for x in (query, key, value)))
-        kept = random.uniform(0, 1, (*lead, query.shape[-2], key.shape[-2])) >= dropout_p
-        drop = kept * np.asarray(1 / (1 - dropout_p) if dropout_p < 1 else 0, query.dtype)
+        every = np.ones((*lead, query.shape[-2], key.shape[-2]), query.dtype)
+        drop = dropout(wrap(every), dropout_p).array
     op = Attention(1 / math.sqrt(query.shape[-1]) if scale is None else scale, is_causal, drop)
     if attn_mask is None:
         return apply(op, query, key, value)
     if attn_mask.dtype == np.bool_:
-        attn_mask = wrap(np.where(attn_mask.array, 0, -np.inf).astype(query.dtype))
+        seen, hidden = (wrap(np.asarray(x, query.dtype)) for x in (0, -np.inf))
+        attn_mask = where(attn_mask, seen, hidden)
     return apply(op, query, key, value, attn_mask)
 
 

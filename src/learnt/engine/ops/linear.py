@@ -23,12 +23,12 @@ def ones(n: int, kind: str) -> Array:
 
 def column_sums(rows: Array) -> Array:
     """Σ over the rows of a matrix: (m, n) → (n)."""
-    return np.dot(ones(len(rows), rows.dtype.char), rows)
+    return np.asarray(np.dot(ones(len(rows), rows.dtype.char), rows))
 
 
 def row_sums(x: Array) -> Array:
     """Σ over the last dimension, which stays as 1: (…, n) → (…, 1)."""
-    return np.matmul(x, ones(x.shape[-1], x.dtype.char))[..., None]
+    return np.asarray(np.matmul(x, ones(x.shape[-1], x.dtype.char)))[..., None]
 
 
 def as_rows(x: Array) -> Array:
@@ -83,30 +83,31 @@ class Linear(Op):
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         if x.shape[-1:] != weight.shape[1:]:
             raise RuntimeError(
-                f"linear needs inputs whose last dimension is {weight.shape[-1]} (the weight is "
-                f"{weight.shape}); got inputs of shape {x.shape}: flatten them, or make the layer "
-                f"for {x.shape[-1] if x.ndim else 0} inputs"
+                f"linear needs inputs whose last dimension is {weight.shape[-1]}, as its weight "
+                f"is {weight.shape}; got {x.shape}: flatten them, or make the layer for them"
             )
         _check_types(x, weight)
         rows = as_rows(x)  # (N, in)
         if self.needs:
-            self.x, self.weight = rows if self.needs[1] else None, weight
-            self.shape, self.packed = x.shape, rows.flags.c_contiguous
+            self.x = rows if self.needs[1] else None
+            self.weight = weight if self.needs[0] else None
+            self.shape, self.flipped = x.shape, rows.flags.f_contiguous
+            self.bias = None if bias is None else bias.shape
         y: Array = np.dot(rows, weight.T)  # (N, out)
         if bias is not None:
             y += bias
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(weight))
 
     def backward(self, grad: Array) -> Grads:
-        g, dx = as_rows(grad), None  # (N, out)
-        if self.needs[0] and self.packed:
-            dx = np.dot(g, self.weight).reshape(self.shape)  # (N, in)
-        elif self.needs[0]:  # in memory as x is: what a convolution made has the batch innermost
-            dx = np.dot(self.weight.T, g.T).T.reshape(self.shape)
+        g, w, dx, db = as_rows(grad), self.weight, None, None  # (N, out)
+        if w is not None:  # dx lies as x does: what a convolution made has the batch innermost
+            dx = (np.dot(w.T, g.T).T if self.flipped else np.dot(g, w)).reshape(self.shape)
         dw = None if self.x is None else np.dot(g.T, self.x)  # (out, in)
-        if len(self.needs) == 2:
+        if self.bias is None:
             return dx, dw
-        return dx, dw, column_sums(g) if self.needs[2] else None
+        if self.needs[2]:
+            db = unbroadcast(column_sums(g), self.bias)
+        return dx, dw, db
 
     def onnx(self, graph: GraphBuilder, x: str, weight: str, bias: str | None = None) -> str:
         if graph.traced(x).ndim == 2:
@@ -127,8 +128,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y = x Wᵀ + b; x (…, in), weight (out, in) or (in), bias (out) → (…, out)."""
-    if weight.ndim == 1:
+    if weight.array.ndim == 1:
         return matmul(input, weight) if bias is None else matmul(input, weight) + bias
-    if bias is None:
-        return apply(Linear(), input, weight)
-    return apply(Linear(), input, weight, bias)
+    parameters = (weight,) if bias is None else (weight, bias)
+    return apply(Linear(), input, *parameters)

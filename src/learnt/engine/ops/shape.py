@@ -1,35 +1,48 @@
-"""Shapes: the same numbers, arranged otherwise; gradients go back the way the numbers came."""
+"""Shapes: the same numbers, arranged otherwise; gradients go back the way the numbers came.
 
-from collections.abc import Sequence
+Where PyTorch's result is a view, so is ours: it lies in the memory of its input.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from learnt.engine.autograd import Tensor, Variable, apply
-from learnt.engine.op import Array, Grads, GraphBuilder, Op, normalize_dim, unbroadcast
+from learnt.engine.autograd import Tensor, apply
+from learnt.engine.op import (
+    Array,
+    Grads,
+    GraphBuilder,
+    Op,
+    normalize_dim,
+    normalize_dims,
+    unbroadcast,
+)
+from learnt.engine.ops.arithmetic import RANKS
+from learnt.engine.ops.cast import Copy
+from learnt.engine.ops.index import broadcast_shapes
 
-Index = Any  # what NumPy takes between [ and ]
+Dims = int | Sequence[int]
 
 
 class Reshape(Op):
     """The same numbers in the same order, in another shape; one dimension may be −1."""
 
-    view = True
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: Sequence[int]) -> None:
         self.wanted = shape
 
     def forward(self, x: Array) -> Array:
-        self.shape = x.shape
         z = x.reshape(self.wanted)
-        self.result = z.shape
+        self.shape, self.result = x.shape, z.shape
+        self.view = z.base is x or (x.base is not None and z.base is x.base)  # else it is a copy
         return z
 
     def backward(self, grad: Array) -> Grads:
         return (grad.reshape(self.shape),)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
-        return graph.add("Reshape", x, graph.constant(self.result, "int64"))
+        zero = {"allowzero": 1} if 0 in self.result else {}
+        return graph.add("Reshape", x, graph.constant(self.result, "int64"), **zero)
 
 
 class Permute(Op):
@@ -37,17 +50,21 @@ class Permute(Op):
 
     view = True
 
-    def __init__(self, dims: tuple[int, ...]) -> None:
+    def __init__(self, dims: Sequence[int]) -> None:
         self.dims = dims
 
     def forward(self, x: Array) -> Array:
         return x.transpose(self.dims)
 
     def backward(self, grad: Array) -> Grads:
-        return (grad.transpose(np.argsort(self.dims)),)
+        order = [0] * grad.ndim
+        for i, d in enumerate(self.dims):
+            order[d] = i
+        return (grad.transpose(order),)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
-        return graph.add("Transpose", x, perm=list(self.dims))
+        dims = [d % len(self.dims) for d in self.dims]
+        return graph.add("Transpose", x, perm=dims) if dims else x
 
 
 class Expand(Op):
@@ -60,62 +77,15 @@ class Expand(Op):
 
     def forward(self, x: Array) -> Array:
         self.shape = x.shape
-        return np.broadcast_to(x, self.wanted)
+        return x.view() if x.shape == self.wanted else np.broadcast_to(x, self.wanted)
 
     def backward(self, grad: Array) -> Grads:
-        return (unbroadcast(grad, self.shape),)
+        return (unbroadcast(grad.view(), self.shape),)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
+        if 0 in self.wanted and 0 not in self.shape:
+            raise NotImplementedError("export of an expand to nothing")
         return graph.add("Expand", x, graph.constant(self.wanted, "int64"))
-
-
-class GetItem(Op):
-    """z = x[index]; backwards into zeros, added where an index repeats."""
-
-    def __init__(self, index: Index) -> None:
-        parts = index if isinstance(index, tuple) else (index,)
-        self.index, self.view = (
-            index,
-            all(p is None or p is Ellipsis or isinstance(p, int | slice) for p in parts),
-        )
-        if self.view and Ellipsis not in parts:
-            self.index = (*parts, ...)  # then also a single number is a view, of no dimensions
-
-    def forward(self, x: Array) -> Array:
-        self.shape = x.shape
-        return np.asarray(x[self.index])
-
-    def backward(self, grad: Array) -> Grads:
-        back = np.zeros(self.shape, grad.dtype)
-        if self.view:
-            back[self.index] = grad  # no element is taken twice
-        else:
-            np.add.at(back, self.index, grad)
-        return (back,)
-
-    def onnx(self, graph: GraphBuilder, x: str) -> str:
-        parts = list(self.index if isinstance(self.index, tuple) else (self.index,))
-        if not all(isinstance(p, int | slice) or p is Ellipsis for p in parts):
-            raise NotImplementedError("export of x[index] takes integers, slices and '...'")
-        if Ellipsis in parts:
-            at = parts.index(Ellipsis)
-            parts[at : at + 1] = [slice(None)] * (len(self.shape) - len(parts) + 1)
-        starts, ends, axes, steps, gone = [], [], [], [], []
-        for axis, part in enumerate(parts):
-            if isinstance(part, int):
-                gone.append(axis)
-                cut = slice(part, part + 1 if part != -1 else None)
-            else:
-                cut = part
-            if cut != slice(None):
-                starts.append(cut.start or 0)
-                ends.append(2**31 - 1 if cut.stop is None else cut.stop)
-                axes.append(axis)
-                steps.append(cut.step or 1)
-        if axes:
-            spec = [graph.constant(v, "int64") for v in (starts, ends, axes, steps)]
-            x = graph.add("Slice", x, *spec)
-        return graph.add("Squeeze", x, graph.constant(gone, "int64")) if gone else x
 
 
 class Cat(Op):
@@ -125,146 +95,212 @@ class Cat(Op):
         self.dim = dim
 
     def forward(self, *inputs: Array) -> Array:
-        self.ends = np.cumsum([x.shape[self.dim] for x in inputs])[:-1]
+        self.sizes = [x.shape[self.dim] for x in inputs if x.ndim]
         return np.concatenate(inputs, axis=self.dim)
 
     def backward(self, grad: Array) -> Grads:
-        return tuple(np.split(grad, self.ends, axis=self.dim))
+        ends = np.cumsum(self.sizes)[:-1]
+        return tuple(np.split(grad, ends, self.dim))
 
     def onnx(self, graph: GraphBuilder, *inputs: str) -> str:
         return graph.add("Concat", *inputs, axis=self.dim)
 
 
-class Pad(Op):
-    """Constant values around; `pads` holds (before, after) for every dimension, none negative."""
-
-    def __init__(self, pads: tuple[tuple[int, int], ...], value: float) -> None:
-        self.pads, self.value = pads, value
+class Ordered(Copy):
+    """z = x, in memory of its own and in order; ∂L/∂x = g."""
 
     def forward(self, x: Array) -> Array:
-        self.inside = tuple(
-            slice(before, before + n) for (before, _), n in zip(self.pads, x.shape, strict=True)
-        )
-        z = np.full(
-            [n + sum(p) for n, p in zip(x.shape, self.pads, strict=True)], self.value, x.dtype
-        )
-        z[self.inside] = x
-        return z
-
-    def backward(self, grad: Array) -> Grads:
-        return (grad[self.inside],)
-
-    def onnx(self, graph: GraphBuilder, x: str) -> str:
-        pads = [p[0] for p in self.pads] + [p[1] for p in self.pads]
-        return graph.add(
-            "Pad", x, graph.constant(pads, "int64"), graph.constant(self.value, "float32")
-        )
+        return x.copy()
 
 
-def unpack(values: Sequence[int | Sequence[int]]) -> Sequence[int]:
-    """`f(2, 3)` and `f((2, 3))` alike."""
-    first = values[0] if len(values) == 1 else values
-    return first if isinstance(first, Sequence) else values  # type: ignore[return-value]
+def unpack(values: Sequence[Any], named: Sequence[Any] | None = None) -> Sequence[Any]:
+    """`f(2, 3)` and `f((2, 3))` alike; or what was given by name."""
+    if named is not None:
+        return named
+    return values[0] if len(values) == 1 and isinstance(values[0], tuple | list) else values
 
 
-def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
+def reshape(input: Tensor, *sizes: Dims, shape: Sequence[int] | None = None) -> Tensor:
     """The same numbers in another shape; one size may be −1."""
-    wanted = tuple(unpack(shape))
-    try:
-        return apply(Reshape(wanted), input)
-    except RuntimeError:
-        raise RuntimeError(
-            f"reshape keeps every number: {input.array.shape} holds {input.numel()}, "
-            f"which does not fit {wanted}"
-        ) from None
+    wanted = unpack(sizes, shape)
+    if min(wanted, default=0) < -1:
+        raise RuntimeError(f"a size must be at least 0, or -1 for what is left; got {wanted}")
+    return apply(Reshape(wanted), input)
+
+
+def view(input: Tensor, *shape: Any) -> Tensor:
+    """As `reshape`, in the same memory."""
+    if isinstance(shape[0], np.dtype):
+        raise NotImplementedError("view(dtype), the same memory as another type: .to() converts")
+    if not (input.array.flags.c_contiguous or input.shared or input.base is not None):
+        input.array = np.ascontiguousarray(input.array)  # in PyTorch's order: the view can share it
+    return reshape(input, *shape)
+
+
+def contiguous(input: Tensor, *, memory_format: Any = None) -> Tensor:
+    """Itself, but for a view that is not in order: that is copied."""
+    ordered = input.base is None or input.array.flags.c_contiguous
+    return input if ordered else apply(Ordered(), input)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dimensions from `start_dim` to `end_dim` as one."""
-    if not input.array.ndim:
-        return reshape(input, 1)
-    shape = input.array.shape
+    shape = input.array.shape or (1,)
     first, last = normalize_dim(start_dim, len(shape)), normalize_dim(end_dim, len(shape))
+    if first > last:
+        raise RuntimeError(f"start_dim must not be after end_dim; got {start_dim} and {end_dim}")
     size = int(np.prod(shape[first : last + 1]))
-    return reshape(input, *shape[:first], size, *shape[last + 1 :])
+    return reshape(input, (*shape[:first], size, *shape[last + 1 :]))
 
 
-def permute(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
-    """The dimensions in another order."""
-    return apply(Permute(tuple(normalize_dim(d, input.array.ndim) for d in unpack(dims))), input)
+ravel = flatten
 
 
-def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Two dimensions exchanged."""
-    order = list(range(input.array.ndim))
-    order[dim0], order[dim1] = order[dim1], order[dim0]
-    return permute(input, *order)
-
-
-def squeeze(input: Tensor, dim: int) -> Tensor:
-    """Without dimension `dim`, where that is of size 1."""
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """One dimension as several; one of their sizes may be −1."""
     shape = input.array.shape
     at = normalize_dim(dim, len(shape))
-    return reshape(input, shape[:at] + shape[at + 1 :]) if shape[at] == 1 else input
+    return reshape(input, (*shape[:at], *sizes, *shape[at + 1 :]))
+
+
+def squeeze(input: Tensor, dim: Dims | None = None) -> Tensor:
+    """Without the dimensions of size 1, or without those that `dim` names."""
+    shape = input.array.shape
+    gone = normalize_dims(dim if dim is None or isinstance(dim, int) else tuple(dim), len(shape))
+    return reshape(input, [n for d, n in enumerate(shape) if n != 1 or d not in gone])
 
 
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a new dimension of size 1 at `dim`."""
     shape = input.array.shape
     at = normalize_dim(dim, len(shape) + 1)
-    return reshape(input, *shape[:at], 1, *shape[at:])
+    return reshape(input, (*shape[:at], 1, *shape[at:]))
 
 
-def expand(input: Tensor, *sizes: int | Sequence[int]) -> Tensor:
+def permute(input: Tensor, *order: Dims, dims: Sequence[int] | None = None) -> Tensor:
+    """The dimensions in another order."""
+    return apply(Permute(unpack(order, dims)), input)
+
+
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Two dimensions exchanged."""
+    order = list(range(input.array.ndim))
+    a, b = normalize_dim(dim0, len(order)), normalize_dim(dim1, len(order))
+    order[a : a + 1], order[b : b + 1] = order[b : b + 1], order[a : a + 1]
+    return apply(Permute(order), input)
+
+
+def t(input: Tensor) -> Tensor:
+    """A matrix transposed; vectors and numbers stay."""
+    if input.array.ndim > 2:
+        raise RuntimeError(f"t() takes at most two dimensions; got shape {input.array.shape}")
+    return reverse(input)
+
+
+def reverse(input: Tensor) -> Tensor:
+    """`x.T`: the dimensions in reverse order."""
+    return apply(Permute(range(input.array.ndim)[::-1]), input)
+
+
+def adjoint(input: Tensor) -> Tensor:
+    """The last two dimensions exchanged: also `x.mT`, `x.mH`."""
+    if input.array.ndim < 2:
+        raise RuntimeError(f"mT needs matrices; got shape {input.array.shape}")
+    return transpose(input, -2, -1)
+
+
+def movedim(input: Tensor, source: Dims, destination: Dims) -> Tensor:
+    """The dimensions `source` at `destination`, the others in their order."""
+    n = input.array.ndim
+    start, goal = ([normalize_dim(d, n) for d in ([dims] if isinstance(dims, int) else dims)]
+                   for dims in (source, destination))  # fmt: skip
+    if not len(start) == len(goal) == len(set(start)) == len(set(goal)):
+        raise RuntimeError(
+            f"movedim needs as many goals, all different; got {source}, {destination}"
+        )
+    order = [d for d in range(n) if d not in start]
+    for at, d in sorted(zip(goal, start, strict=True)):
+        order.insert(at, d)
+    return apply(Permute(order), input)
+
+
+swapaxes = swapdims = transpose
+moveaxis = movedim
+
+
+def expand(input: Tensor, *sizes: Dims, size: Sequence[int] | None = None) -> Tensor:
     """Dimensions of size 1 repeated, without a copy; −1 leaves one as it is."""
-    wanted = list(unpack(sizes))
-    for i, n in enumerate(reversed(input.array.shape), 1):
-        if wanted[-i] == -1:
-            wanted[-i] = n
+    wanted, shape = list(unpack(sizes, size)), input.array.shape
+    for i in range(-min(len(shape), len(wanted)), 0):
+        wanted[i] = shape[i] if wanted[i] == -1 else wanted[i]
     return apply(Expand(tuple(wanted)), input)
 
 
-def getitem(input: Tensor, index: Any) -> Tensor:
-    """input[index]."""
-    return apply(GetItem(_arrays(index)), input)
+broadcast_to = expand
 
 
-def _arrays(index: Any) -> Any:
-    if isinstance(index, tuple):
-        return tuple(_arrays(part) for part in index)
-    if isinstance(index, slice) and index.step is not None and index.step < 1:
-        raise ValueError(f"a slice needs a step of at least 1; got {index.step}")
-    return index.array if isinstance(index, Variable) else index
+def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
+    """All expanded to the one shape that they broadcast to."""
+    shape = broadcast_shapes(*[t.array.shape for t in unpack(tensors)])
+    return tuple([expand(t, shape) for t in unpack(tensors)])
+
+
+def as_other(function: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """The form of a function that takes the shape of another tensor."""
+
+    def like(input: Tensor, other: Tensor) -> Tensor:
+        return function(input, other.array.shape)
+
+    like.__doc__ = f"`{function.__name__}`, to the shape of `other`."
+    return like
+
+
+reshape_as, view_as, expand_as = as_other(reshape), as_other(view), as_other(expand)
+
+
+def own(found: Tensor) -> Tensor:
+    """A copy of what is a view."""
+    return found if found.base is None else found.clone()
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """Grids of coordinates: result i follows vector i along dimension i.
+
+    With indexing "xy", the first two dimensions are exchanged.
+    """
+    given = unpack(tensors)
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(f'indexing must be "ij" or "xy"; got {indexing!r}')
+    shapes = [[1] * i + [-1] + [1] * (len(given) - i - 1) for i in range(len(given))]
+    grids = broadcast_tensors([reshape(t, s) for t, s in zip(given, shapes, strict=True)])
+    swap = indexing == "xy" and len(given) > 1
+    return tuple([transpose(grid, 0, 1) for grid in grids]) if swap else grids
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after the other along `dim`; their other sizes must be equal."""
-    at = normalize_dim(dim, tensors[0].array.ndim) if tensors else 0
-    sizes = {t.array.shape[:at] + t.array.shape[at + 1 :] for t in tensors}
-    if len(sizes) != 1:
-        raise RuntimeError(
-            f"cat along {dim} needs tensors equal in all other dimensions; "
-            f"got {', '.join(str(t.array.shape) for t in tensors)}"
-        )
-    return apply(Cat(at), *tensors)
+    if not tensors:
+        raise ValueError("cat needs at least one tensor; got none")
+    given = [t for t in tensors if t.array.shape != (0,)] or tensors  # as PyTorch still does
+    rich = max([t.array.dtype for t in tensors], key=lambda d: (RANKS[d.kind], d.itemsize))
+    op = Cat(normalize_dim(dim, given[0].array.ndim))
+    return apply(op, *[t if t.array.dtype == rich else t.to(rich) for t in given])
+
+
+concat = concatenate = cat
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """The tensors along a new dimension."""
+    """The tensors, of one shape, along a new dimension."""
     return cat([unsqueeze(t, dim) for t in tensors], dim)
 
 
-def pad(
-    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
-) -> Tensor:
-    """`value` (0) around: `pad` is (left, right, top, bottom, …), the last dimension first."""
-    if mode != "constant" or min(pad, default=0) < 0:
-        raise NotImplementedError(f"pad is constant and adds, so far; got {mode!r} and {pad}")
-    if len(pad) % 2 or len(pad) > 2 * input.ndim:
-        raise RuntimeError(
-            f"pad needs two numbers a dimension, for at most {input.ndim}; got {pad}"
-        )
-    sides = [(0, 0)] * input.ndim
-    for i in range(len(pad) // 2):
-        sides[-1 - i] = (pad[2 * i], pad[2 * i + 1])
-    return apply(Pad(tuple(sides), value or 0.0), input)
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Side by side: along dimension 1, or 0 for vectors."""
+    given = [t if t.array.ndim else reshape(t, 1) for t in tensors]
+    return cat(given, min(given[0].array.ndim - 1, 1))
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """One above the other; a vector is a row."""
+    return cat([t if t.array.ndim > 1 else reshape(t, 1, -1) for t in tensors])

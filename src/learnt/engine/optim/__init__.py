@@ -1,8 +1,7 @@
 """Optimisers: how gradients change parameters. Each one is its rule, written as its equation."""
 
 from learnt.engine.optim import lr_scheduler as lr_scheduler
-from learnt.engine.optim.adam import Adam, AdamW, NAdam, RAdam
-from learnt.engine.optim.adaptive import Adadelta, Adagrad, RMSprop
+from learnt.engine.optim.adam import Adadelta, Adagrad, Adam, AdamW, NAdam, RAdam, RMSprop
 from learnt.engine.optim.muon import Muon
 from learnt.engine.optim.optimizer import Optimizer
 from learnt.engine.optim.sgd import SGD
