@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.timing import Row, Times, in_turns
 from learnt import engine
 
-ROUNDS, SECONDS = 40, 12.0  # of a comparison: so many pairs of steps, if they take no longer
+ROUNDS, SECONDS = 40, 6.0  # of a comparison: so many pairs of steps, if they take no longer
 rng = np.random.default_rng(0)
 Step = Callable[[], float]
 

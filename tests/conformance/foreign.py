@@ -126,8 +126,8 @@ def number(tensor: Any) -> np.ndarray:
 
 def hand_over(theirs: Any, ours: Any) -> None:
     """Their weights and buffers, into ours: by the same names, none more and none less."""
-    state = theirs.state_dict()
-    assert list(ours.state_dict()) == list(state)
+    state, names = theirs.state_dict(), list(ours.state_dict())
+    assert names == list(state), f"not in both: {set(names) ^ set(state)}"
     ours.load_state_dict({name: engine.tensor(number(x).copy()) for name, x in state.items()})
 
 

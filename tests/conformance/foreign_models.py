@@ -69,6 +69,7 @@ def by(name: str, **options: Any) -> Optimizer:
 
 
 sgd = by("SGD", lr=0.01, momentum=0.9, weight_decay=5e-4)
+slow_sgd = by("SGD", lr=2e-4, momentum=0.9, weight_decay=5e-4)  # stable with 4 examples a batch
 adam = by("Adam", lr=1e-3)
 fast_adam = by("Adam", lr=1e-2)
 adamw = by("AdamW", lr=1e-3)
@@ -94,7 +95,11 @@ def classify_coloured(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]
 
 
 @case(
-    "torchvision's ResNet", foreign.TORCHVISION, classify_coloured, sgd, "torchvision.models.resnet"
+    "torchvision's ResNet",
+    foreign.TORCHVISION,
+    classify_coloured,
+    slow_sgd,
+    "torchvision.models.resnet",
 )
 def _(torch: Any, resnet: ModuleType) -> Any:
     return resnet.ResNet(resnet.BasicBlock, [1, 1, 1, 1], num_classes=10)

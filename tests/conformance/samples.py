@@ -164,7 +164,8 @@ def measure(name: str) -> Row:
         given = convert((arguments, sample.kwargs), engine_tensor)
         told = f"{name}{_told(arguments, sample.kwargs)}"
         try:
-            agreed = _run(op, function, sample, given, random=name.rpartition(".")[2] in RANDOM)
+            random = name.rpartition(".")[2] in RANDOM or sample.kwargs.get("dropout_p")
+            agreed = _run(op, function, sample, given, bool(random))
         except NotImplementedError as error:
             if not str(error).strip():
                 raise AssertionError(f"{told}: an error must say what is not there") from None

@@ -102,6 +102,17 @@ def test_a_reduction_along_a_dimension_is_pytorchs_for_any_type_and_for_none_at_
         same(*found, f"{name} of {values} over {dim}")
 
 
+@pytest.mark.parametrize("name", ["sum", "prod", "cumsum", "cumprod", "mean"])
+@pytest.mark.parametrize("kind", ["int32", "uint8", "float64", "float32", "bool"])
+def test_the_type_asked_for_is_the_type_of_the_result(name, kind):
+    found = [
+        outcome(lambda t=t: getattr(t.tensor([[1, 2], [3, 4]]), name)(0, dtype=getattr(t, kind)))
+        for t in (torch, reference)
+    ]
+    if found[1] != "RuntimeError":  # PyTorch has no running sums of bools
+        same(*found, f"{name} as {kind}")
+
+
 BINARY = {
     **{sign: OPERATORS[sign] for sign in ("+", "-", "*", "/", "%", "**")},
     "fmod": lambda a, b: a.fmod(b),

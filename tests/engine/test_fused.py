@@ -65,7 +65,6 @@ def agree(
     expected.backward(reference.tensor(seed.copy()))
     for a, b, given, kept in zip(mine, peer, arrays, before, strict=True):
         assert a.grad is not None
-        assert b.grad is not None
         assert a.grad.array.dtype == given.dtype
         np.testing.assert_allclose(a.grad.array, b.grad.numpy(), rtol=2e-5, atol=10 * atol)
         np.testing.assert_array_equal(given, kept)
@@ -77,8 +76,6 @@ def measured(ours: Function, *arrays: np.ndarray) -> None:
     assert torch.gradcheck(ours, inputs)
 
 
-# --- attention -------------------------------------------------------------------------------
-
 ATTENTION = scaled_dot_product_attention, TF.scaled_dot_product_attention
 SHAPES = [
     ((2, 3, 5, 4), (2, 3, 7, 4), (2, 3, 7, 6)),  # L ≠ S, F ≠ E
@@ -86,8 +83,6 @@ SHAPES = [
     ((3, 1, 5, 4), (2, 7, 4), (1, 7, 4)),  # leading dimensions broadcast
     ((2, 130, 3), (2, 130, 3), (2, 130, 3)),  # more than two blocks of rows
     ((2, 130, 3), (2, 65, 3), (2, 65, 3)),
-    ((2, 3, 4), (2, 70, 4), (2, 70, 4)),
-    ((2, 1, 4), (2, 1, 4), (2, 1, 4)),
 ]
 
 
@@ -97,13 +92,21 @@ def test_attention_is_pytorchs(shapes: tuple[tuple[int, ...], ...], causal: bool
     agree(*ATTENTION, *(draw(*shape) for shape in shapes), is_causal=causal)
 
 
-def test_attention_is_what_it_is_composed_of() -> None:
+def test_what_is_fused_is_what_it_is_composed_of() -> None:
     q, k, v = (Tensor(draw(2, 3, 70, 8)) for _ in range(3))
-    scores = matmul(q, k.transpose(-2, -1)) / 8**0.5
-    later = np.triu(np.full((70, 70), -np.inf, np.float32), 1)
-    composed = matmul((scores + Tensor(later)).softmax(-1), v)
+    later = Tensor(np.triu(np.full((70, 70), -np.inf, np.float32), 1))
+    composed = matmul((matmul(q, k.transpose(-2, -1)) / 8**0.5 + later).softmax(-1), v)
     fused = scaled_dot_product_attention(q, k, v, is_causal=True)
-    np.testing.assert_allclose(fused.array, composed.array, rtol=1e-5, atol=1e-6)
+    away = q - q.mean(-1, keepdim=True)
+    root = (q.var(-1, correction=0, keepdim=True) + 1e-5).sqrt()
+    for ours, parts in (
+        (fused, composed),
+        (layer_norm(q, (8,)), away / root),
+        (rms_norm(q, (8,)), q / (q * q).mean(-1, keepdim=True).sqrt()),
+        (gelu(q), q * 0.5 * (1 + erf(q / 2**0.5))),
+        (linear(q, k[0, 0]), matmul(q, k[0, 0].transpose(0, 1))),
+    ):
+        np.testing.assert_allclose(ours.array, parts.array, rtol=1e-5, atol=2e-6)
 
 
 def test_heads_cut_from_one_product_keep_their_layout() -> None:
@@ -180,13 +183,10 @@ def test_attention_says_what_it_needs() -> None:
     x, mask = Tensor(draw(2, 3, 4)), Tensor(np.zeros((3, 3), np.float32))
     with pytest.raises(RuntimeError, match="got both"):
         scaled_dot_product_attention(x, x, x, attn_mask=mask, is_causal=True)
-    with pytest.raises(RuntimeError, match="one dtype"):
+    with pytest.raises(RuntimeError, match="of one dtype"):
         scaled_dot_product_attention(x, Tensor(draw(2, 3, 4).astype(np.float64)), x)
     with pytest.raises(RuntimeError, match="the mask that or bool"):
         scaled_dot_product_attention(x, x, x, attn_mask=Tensor(np.zeros((3, 3), np.int64)))
-
-
-# --- layer norm and RMS norm -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (2, 3, 7), (1, 1), (3, 1), (2, 3, 130), (0, 5), (6,)])
@@ -233,9 +233,6 @@ def test_norms_say_what_they_need() -> None:
             norm(x, shape)
     with pytest.raises(RuntimeError, match="must have shape"):
         layer_norm(x, (3,), Tensor(draw(2)))
-
-
-# --- GELU and erf ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("approximate", ["none", "tanh"])
@@ -289,9 +286,9 @@ def test_gradients_of_gelu_are_the_slopes_measured() -> None:
 def test_gelu_says_what_it_needs() -> None:
     with pytest.raises(RuntimeError, match="'none' or 'tanh'"):
         gelu(Tensor(draw(2)), approximate="fast")
-
-
-# --- linear and matmul -----------------------------------------------------------------------
+    for call in (gelu, lambda x: layer_norm(x, (2,)), lambda x: rms_norm(x, (2,))):
+        with pytest.raises(NotImplementedError, match="of int64"):
+            call(Tensor(np.arange(2)))
 
 
 @pytest.mark.parametrize("lead", [(), (1,), (7,), (0,), (2, 3), (0, 3), (2, 1, 3)], ids=str)
@@ -321,7 +318,6 @@ def test_what_a_convolution_made_gets_its_gradient_as_it_lies() -> None:
 MATRICES = [
     ((3, 4), (4, 5)),
     ((4,), (4,)),
-    ((4,), (4, 5)),
     ((3, 4), (4,)),
     ((2, 3, 4), (4, 5)),
     ((2, 3, 4), (4,)),
@@ -331,7 +327,6 @@ MATRICES = [
     ((1, 3, 4), (2, 4, 5)),
     ((0, 3, 4), (4, 5)),
     ((2, 3, 0), (0, 5)),
-    ((0, 4), (4, 5)),
 ]
 
 
@@ -368,8 +363,6 @@ def test_only_what_a_gradient_needs_is_kept() -> None:
     np.testing.assert_allclose(a.grad.array, b.array.sum(1)[None].repeat(3, 0), rtol=1e-6)
 
 
-# --- ONNX twins ------------------------------------------------------------------------------
-
 MASK = np.tri(5, 5, 1) > 0
 MASK[2] = False
 TWINS: dict[str, Function] = {
@@ -385,7 +378,6 @@ TWINS: dict[str, Function] = {
         x, (4,), Tensor(np.float32([1, 2, 3, 4])), eps=0.1
     ),
     "rms_norm": lambda t, F, x: rms_norm(x, (4,), x[0, 0]),
-    "rms_norm, plain": lambda t, F, x: rms_norm(x, (5, 4), eps=0.1),
     "gelu": lambda t, F, x: gelu(x),
     "gelu, tanh": lambda t, F, x: gelu(x, approximate="tanh"),
     "erf": lambda t, F, x: erf(x),

@@ -78,21 +78,23 @@ LISTS = {
     "names": lambda lib: names(net(lib)),
     "repeated": lambda lib: [k for k, _ in net(lib).named_parameters(remove_duplicate=False)],
     "prefix": lambda lib: [k for k, _ in net(lib).named_parameters("pre", recurse=False)],
-    "paths": lambda lib: [
-        k for k, _ in net(lib).named_modules(prefix="p", remove_duplicate=False)
-    ],
+    "paths": lambda lib: [k for k, _ in net(lib).named_modules(prefix="p", remove_duplicate=False)],
     "state prefix": lambda lib: list(net(lib).state_dict(prefix="q.")),
     "parameters": lambda lib: [tuple(p.shape) for p in net(lib).parameters(recurse=False)],
     "buffers": lambda lib: [tuple(b.shape) for b in net(lib).buffers()],
     "modules": lambda lib: [type(m).__name__ for m in net(lib).modules()],
     "evaluation": lambda lib: [m.training for m in net(lib).eval().modules()],
-    "dicts": lambda lib: [list(getattr(net(lib), n)) for n in ("_parameters", "_buffers", "_modules")],
+    "dicts": lambda lib: [
+        list(getattr(net(lib), n)) for n in ("_parameters", "_buffers", "_modules")
+    ],
     "repr": net,
     "repr of a parameter": lambda lib: lib.nn.Parameter(lib.ones(2)),
 }
 LOADS = {
     "all": lambda lib: net(lib).load_state_dict(net(lib).state_dict()),
-    "some": lambda lib: net(lib).load_state_dict({"w": lib.ones(2), "z": lib.ones(1)}, strict=False),
+    "some": lambda lib: net(lib).load_state_dict(
+        {"w": lib.ones(2), "z": lib.ones(1)}, strict=False
+    ),
     "some, strictly": lambda lib: net(lib).load_state_dict({"w": lib.ones(2)}),
     "another shape": lambda lib: net(lib).load_state_dict({"w": lib.ones(3)}, strict=False),
 }

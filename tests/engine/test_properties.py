@@ -95,7 +95,8 @@ def test_the_derived_slope_of_the_losses_is_the_measured_one(n, k, smoothing, se
     target = torch.tensor(np.random.default_rng(seed).integers(0, k, n))
     for how in ("mean", "sum", "none"):
         assert torch.gradcheck(
-            lambda x, how=how: F.cross_entropy(x, target, how, smoothing), (variable(n, k),)
+            lambda x, how=how: F.cross_entropy(x, target, reduction=how, label_smoothing=smoothing),
+            (variable(n, k),),
         )
     assert torch.gradcheck(F.mse_loss, (variable(n, k), variable(n, k, seed=1)))
 
@@ -252,10 +253,21 @@ def test_reductions_over_any_dimensions_are_numpys_and_their_slopes_the_measured
         assert torch.gradcheck(lambda x: REDUCTIONS[name](x, dims, keep), (x,))
 
 
-EQUATIONS = (
-    "ij,jk->ik  ij,kj  ij,ij->i  ij,ij->  i,j->ij  ii->i  ii  iij->j  bij,bjk,kl->bil  ij->ji "
-    "b...i,i->...b  ...ij,...jk->...ik  ij,jk,ki->"
-).split()
+EQUATIONS = [
+    "ij,jk->ik",
+    "ij,kj",
+    "ij,ij->i",
+    "ij,ij->",
+    "i,j->ij",
+    "ii->i",
+    "ii",
+    "iij->j",
+    "bij,bjk,kl->bil",
+    "ij->ji",
+    "b...i,i->...b",
+    "...ij,...jk->...ik",
+    "ij,jk,ki->",
+]
 
 
 @pytest.mark.parametrize("equation", EQUATIONS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learnt.engine import autograd, linalg, nn, onnx, optim
+from learnt.engine import autograd, linalg, nn, onnx, optim, utils
 from learnt.engine.autograd import (
     enable_grad,
     inference_mode,
@@ -19,6 +19,12 @@ from learnt.engine.autograd import (
 )
 from learnt.engine.base import Size
 from learnt.engine.creation import (
+    BoolTensor,
+    ByteTensor,
+    DoubleTensor,
+    FloatTensor,
+    IntTensor,
+    LongTensor,
     arange,
     as_tensor,
     bernoulli,
@@ -29,9 +35,12 @@ from learnt.engine.creation import (
     full,
     full_like,
     get_default_dtype,
+    is_floating_point,
+    is_tensor,
     linspace,
     multinomial,
     normal,
+    numel,
     ones,
     ones_like,
     rand,
@@ -49,7 +58,18 @@ from learnt.engine.creation import (
 from learnt.engine.device import backends, cuda, device
 from learnt.engine.gradcheck import gradcheck
 from learnt.engine.missing import missing
-from learnt.engine.ops.activation import log_softmax, relu, softmax
+from learnt.engine.ops.activation import (
+    celu,
+    dropout,
+    hardshrink,
+    log_softmax,
+    prelu,
+    relu,
+    relu_,
+    selu,
+    softmax,
+    threshold,
+)
 from learnt.engine.ops.arithmetic import (
     add,
     addcdiv,
@@ -106,6 +126,7 @@ from learnt.engine.ops.index import (
     take_along_dim,
 )  # fmt: skip
 from learnt.engine.ops.linear import matmul
+from learnt.engine.ops.norm import cosine_similarity, pairwise_distance
 from learnt.engine.ops.pointwise import (
     abs,
     acos,
@@ -241,6 +262,7 @@ int32 = int = np.dtype("int32")
 uint8 = np.dtype("uint8")
 bool = np.dtype("bool")
 
+inf, nan, pi, e = np.inf, np.nan, np.pi, np.e
 finfo, iinfo, dtype = np.finfo, np.iinfo, np.dtype
 
 if not TYPE_CHECKING:  # a type checker shall complain of these names, too

@@ -118,7 +118,8 @@ class TensorBase(Variable):
         `gradient` (same shape) replaces the 1 that a scalar starts from. Without
         `retain_graph` what was saved is freed, and a second call is a RuntimeError.
         """
-        autograd.backward(self, gradient, retain_graph, create_graph, inputs)
+        tensor: Any = self
+        autograd.backward(tensor, gradient, retain_graph, create_graph, inputs)
 
     def detach_(self) -> Self:
         """Forget the history of this tensor."""
@@ -159,7 +160,7 @@ class TensorBase(Variable):
         self.shared = True
         return self.read()
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: builtins.bool | None = None) -> Array:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: builtins.bool | None = None) -> Array:
         return np.array(self.numpy(), dtype, copy=copy)
 
     def item(self) -> Any:

@@ -14,17 +14,18 @@ from learnt.engine.tensor import Tensor
 
 DType = npt.DTypeLike | None
 Sizes = int | Sequence[int]
-_default = [np.dtype(np.float32)]  # the type of fractions that nobody named
+FLOAT = np.dtype(np.float32)  # the type of fractions that nobody named
 
 
 def set_default_dtype(d: npt.DTypeLike) -> None:
-    """The type of new fractions: float32, unless this says float64."""
-    _default[0] = np.dtype(d)
+    """The type of new fractions is float32; any other is a NotImplementedError."""
+    if np.dtype(d) != FLOAT:
+        raise NotImplementedError(f"set_default_dtype({np.dtype(d)}): fractions are float32 here")
 
 
 def get_default_dtype() -> np.dtype[Any]:
     """The type of new fractions."""
-    return _default[0]
+    return FLOAT
 
 
 def _new(array: Any, dtype: DType, device: Any, requires_grad: bool) -> Tensor:
@@ -51,7 +52,7 @@ def tensor(
     array = np.array(_plain(data), dtype=dtype)
     given = isinstance(data, np.ndarray | np.generic | Tensor)
     if dtype is None and not given and array.dtype.kind == "f":
-        array = array.astype(_default[0])
+        array = array.astype(FLOAT)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"a tensor holds numbers; got {type(data).__name__} of {array.dtype}")
     return _new(array, None, device, requires_grad)
@@ -88,21 +89,21 @@ def zeros(
     *size: Sizes, dtype: DType = None, device: Any = None, requires_grad: bool = False, **_: Any
 ) -> Tensor:
     """All 0."""
-    return _new(np.zeros(_shape(size), dtype or _default[0]), None, device, requires_grad)
+    return _new(np.zeros(_shape(size), dtype or FLOAT), None, device, requires_grad)
 
 
 def ones(
     *size: Sizes, dtype: DType = None, device: Any = None, requires_grad: bool = False, **_: Any
 ) -> Tensor:
     """All 1."""
-    return _new(np.ones(_shape(size), dtype or _default[0]), None, device, requires_grad)
+    return _new(np.ones(_shape(size), dtype or FLOAT), None, device, requires_grad)
 
 
 def empty(
     *size: Sizes, dtype: DType = None, device: Any = None, requires_grad: bool = False, **_: Any
 ) -> Tensor:
     """Whatever is in memory: to be filled."""
-    return _new(np.empty(_shape(size), dtype or _default[0]), None, device, requires_grad)
+    return _new(np.empty(_shape(size), dtype or FLOAT), None, device, requires_grad)
 
 
 def full(
@@ -113,9 +114,7 @@ def full(
     if isinstance(fill_value, Tensor):
         fill_value = fill_value.item()
     kind = np.asarray(fill_value).dtype
-    found = np.full(
-        _shape((size,)), fill_value, dtype or (_default[0] if kind.kind == "f" else kind)
-    )
+    found = np.full(_shape((size,)), fill_value, dtype or (FLOAT if kind.kind == "f" else kind))
     return _new(found, None, device, requires_grad)
 
 
@@ -150,7 +149,7 @@ def arange(
         raise RuntimeError(f"arange needs a step from {first} towards {last}; got {step}")
     whole = all(isinstance(n, int | np.integer) for n in (first, last, step))
     numbers = np.arange(first, last, step)
-    return _new(numbers.astype(dtype or (np.int64 if whole else _default[0])), None, device,
+    return _new(numbers.astype(dtype or (np.int64 if whole else FLOAT)), None, device,
                 requires_grad)  # fmt: skip
 
 
@@ -163,7 +162,7 @@ def linspace(
     if steps < 0:
         raise RuntimeError(f"linspace needs a number of steps that is not negative; got {steps}")
     numbers = np.linspace(first, last, steps)
-    return _new(numbers.astype(dtype or _default[0]), None, device, requires_grad)
+    return _new(numbers.astype(dtype or FLOAT), None, device, requires_grad)
 
 
 def eye(
@@ -173,7 +172,7 @@ def eye(
     """1 on the diagonal, 0 elsewhere: (n, m), square by default."""
     if n < 0 or (m or 0) < 0:
         raise RuntimeError(f"eye needs sizes that are not negative; got {n} and {m}")
-    return _new(np.eye(n, m, dtype=dtype or _default[0]), None, device, requires_grad)
+    return _new(np.eye(n, m, dtype=dtype or FLOAT), None, device, requires_grad)
 
 
 def rand(
@@ -181,7 +180,7 @@ def rand(
     requires_grad: bool = False, **_: Any,
 ) -> Tensor:  # fmt: skip
     """Numbers evenly spread over [0, 1)."""
-    kind: Any = np.dtype(dtype or _default[0])
+    kind: Any = np.dtype(dtype or FLOAT)
     return _new(rng(generator).random(_shape(size), kind), None, device, requires_grad)
 
 
@@ -190,7 +189,7 @@ def randn(
     requires_grad: bool = False, **_: Any,
 ) -> Tensor:  # fmt: skip
     """Numbers normally distributed around 0 with standard deviation 1."""
-    kind: Any = np.dtype(dtype or _default[0])
+    kind: Any = np.dtype(dtype or FLOAT)
     return _new(rng(generator).standard_normal(_shape(size), kind), None, device, requires_grad)
 
 
@@ -242,7 +241,7 @@ def normal(
     mean, std = (v.array if isinstance(v, Tensor) else v for v in (mean, std))
     shape = _shape((size,)) if size is not None else np.broadcast(mean, std).shape
     numbers = rng(generator).standard_normal(shape) * std + mean
-    return Tensor(np.asarray(numbers, dtype or _default[0]))
+    return Tensor(np.asarray(numbers, dtype or FLOAT))
 
 
 def bernoulli(
@@ -287,3 +286,33 @@ def multinomial(
             keys = np.log(weights) + random.gumbel(size=weights.shape)
         found = np.argsort(-keys, axis=1)[:, :num_samples]
     return Tensor(found.reshape(*input.array.shape[:-1], num_samples).astype(np.int64))
+
+
+def is_tensor(obj: Any) -> bool:
+    """Is it a tensor?"""
+    return isinstance(obj, Tensor)
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Does it hold fractions?"""
+    return input.is_floating_point()
+
+
+def numel(input: Tensor) -> int:
+    """How many numbers it holds."""
+    return input.numel()
+
+
+def typed(dtype: npt.DTypeLike) -> Any:
+    """PyTorch's old constructor of one type: `FloatTensor([1, 2])`, or of sizes, to be filled."""
+
+    def make(*data: Any) -> Tensor:
+        sizes = bool(data) and all(isinstance(n, int) for n in data)
+        return zeros(*data, dtype=dtype) if sizes else tensor(*(data or ([],)), dtype=dtype)
+
+    return make
+
+
+FloatTensor, DoubleTensor = typed(np.float32), typed(np.float64)
+LongTensor, IntTensor = typed(np.int64), typed(np.int32)
+ByteTensor, BoolTensor = typed(np.uint8), typed(np.bool_)

@@ -151,7 +151,7 @@ def record(
                 for s in node.inputs
             ]
             known[id(node)] = node.onnx(graph, *sources)  # type: ignore[union-attr]
-            graph.values[known[id(node)]] = node.value  # type: ignore[union-attr]
+            graph.values[known[id(node)]] = node.traced  # type: ignore[union-attr]
     return [
         Value(known[id(t.op)] if t.op else graph.constant(t.array), t.array.shape, t.array.dtype)
         for t in results
@@ -160,10 +160,10 @@ def record(
 
 def _named(graph: Graph, constant: Constant, parameters: dict[int, str]) -> str:
     """The name of a value that no input decides."""
-    key = parameters.get(id(constant.value))
+    key = parameters.get(id(constant.traced))
     if key is None:
-        return graph.constant(constant.value)
-    graph.initializers[key] = constant.value
+        return graph.constant(constant.traced)
+    graph.initializers[key] = constant.traced
     return key
 
 
@@ -188,14 +188,14 @@ def write_all(
     (small, small_values), (_, values) = traced
     _follow_batch(small, graph, begin, names[0])
     return [
-        Value(v.name, tuple(map(_size, w.shape, v.shape)), v.dtype)
+        Value(v.name, tuple(map(_size, w.shape, v.shape)), v.dtype)  # type: ignore[arg-type]
         for w, v in zip(small_values, values, strict=True)
     ]
 
 
 def _size(small: int, large: int) -> int | str:
     """A size that both traces agree on, or how it follows the batch."""
-    slope, start = _line(np.asarray(small), np.asarray(large))
+    slope, start = (int(n) for n in _line(np.asarray(small), np.asarray(large)))
     if slope == 0:
         return large
     return "batch" if (slope, start) == (1, 0) else f"{slope}*batch+{start}"

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Grads = tuple[Array | None, ...]
-USED = -1  # the time of an operation whose kept arrays a backward pass has freed
 SILENT = partial(np.errstate, all="ignore")  # 1/0 is ∞ and log −1 nan, unsaid, as in PyTorch
 
 # onnx.proto3, TensorProto.DataType
@@ -53,7 +52,8 @@ class Op:
     inputs: tuple[Any, ...] = ()  # where each input came from: an operation, a leaf, or None
     time: int = 0  # when it was recorded, on the clock of operations and changes in place
     hooks: dict[int, Callable[[Any], Any]] | None = None  # called with the result's gradient
-    value: Array  # the result, where a graph is traced
+    used: bool = False  # has a backward pass freed it?
+    traced: Array  # the result, where a graph is traced
     retained: Callable[[], Any] | None = None  # the result, where it shall keep its gradient
     forward: Callable[..., Array]
 
@@ -66,10 +66,13 @@ class Op:
 
     def free(self) -> None:
         """Let go of all that was kept: the gradient has passed."""
-        vars(self).clear()
-        self.time = USED
+        if self.view:  # its result may still be changed in place, through it
+            self.inputs = ()
+        else:
+            vars(self).clear()
+        self.used = True
 
-    def onnx(self, graph: GraphBuilder, *inputs: str) -> str:
+    def onnx(self, graph: GraphBuilder, *inputs: Any, **_: Any) -> str:
         """Append operators that compute the same of `inputs`; returns the name of the result."""
         if not self.twin:
             raise NotImplementedError(f"{type(self).__name__} has no ONNX twin")
@@ -88,6 +91,8 @@ def unbroadcast(grad: Array, shape: tuple[int, ...]) -> Array:
 
 def normalize_dim(dim: int, ndim: int) -> int:
     """One dimension as a non-negative number; IndexError if there is no such dimension."""
+    if -ndim <= dim < ndim:
+        return dim % ndim
     (found,) = normalize_dims(dim, ndim) or (0,)
     return found
 

@@ -64,7 +64,7 @@ class Tensor(TensorBase):
         return self.to("cuda")
 
     def __iter__(self) -> "Iterator[Tensor]":
-        return iter(self.unbind())
+        return iter(self.unbind() if len(self) else ())
 
     def __contains__(self, element: Any) -> builtins.bool:
         return builtins.bool((self == element).array.any())
@@ -125,7 +125,8 @@ class Tensor(TensorBase):
     asin, acos, atan = pointwise.asin, pointwise.acos, pointwise.atan
     sinh, cosh, tanh = pointwise.sinh, pointwise.cosh, pointwise.tanh
     sigmoid = pointwise.sigmoid
-    relu = activation.relu
+    relu, relu_, prelu = activation.relu, activation.relu_, activation.prelu
+    hardshrink = activation.hardshrink
     softmax, log_softmax = activation.softmax, activation.log_softmax
 
     # --- reductions ---------------------------------------------------------------------------
@@ -154,15 +155,10 @@ class Tensor(TensorBase):
         shapes.permute, shapes.transpose, shapes.movedim, shapes.moveaxis,
     )  # fmt: skip
     swapaxes, swapdims, adjoint = shapes.swapaxes, shapes.swapdims, shapes.adjoint
-    T, mT, mH = property(shapes.reverse), property(shapes.adjoint), property(shapes.adjoint)
+    T, mT, mH = property(shapes.reverse), property(shapes.adjoint), property(shapes.adjoint)  # noqa: N815
     expand, broadcast_to = shapes.expand, shapes.broadcast_to
-    tril, triu, diag, diag_embed = (
-        rearrange.tril,
-        rearrange.triu,
-        rearrange.diag,
-        rearrange.diag_embed,
-    )
-    diagonal, unfold = rearrange.diagonal, rearrange.unfold
+    tril, triu, unfold = rearrange.tril, rearrange.triu, rearrange.unfold
+    diag, diag_embed, diagonal = rearrange.diag, rearrange.diag_embed, rearrange.diagonal
     repeat, tile, repeat_interleave = rearrange.repeat, rearrange.tile, rearrange.repeat_interleave
     split, chunk, unbind = rearrange.split, rearrange.chunk, rearrange.unbind
     narrow, select, flip, roll = rearrange.narrow, rearrange.select, rearrange.flip, rearrange.roll
@@ -209,6 +205,8 @@ class Tensor(TensorBase):
     index_put_, index_add_ = in_place(index.index_put), in_place(index.index_add)
     index_copy_, index_fill_ = in_place(index.index_copy), in_place(index.index_fill)
     tril_, triu_ = in_place(rearrange.tril), in_place(rearrange.triu)
+    squeeze_, unsqueeze_ = shapes.become(shapes.squeeze), shapes.become(shapes.unsqueeze)
+    transpose_, t_ = shapes.become(shapes.transpose), shapes.become(shapes.t)
     normal_, uniform_ = draw.normal_, draw.uniform_
     random_, bernoulli_ = draw.random_, draw.bernoulli_
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from learnt.engine.autograd.changes import Clock, check_usable
 from learnt.engine.autograd.variable import Tensor, Variable, wrap
-from learnt.engine.op import Array, Op
+from learnt.engine.memory import keep_memory
+from learnt.engine.op import SILENT, Array, Op
 
 Tensors = Tensor | Sequence[Tensor]
 Node = Op | Variable  # of the graph: an operation, or a leaf
@@ -36,7 +37,7 @@ def propagate(grads: Grads, nodes: list[Node], keep: Keep, watched: Ids, retain:
             continue
         if node.hooks or node.retained or id(node) in watched:
             grad = keep(node, grad)
-        if node.time < Clock.changed:
+        if node.used or node.time < Clock.changed:
             check_usable(node)
         for source, part in zip(node.inputs, node.backward(grad), strict=True):
             if source is not None and part is not None:
@@ -93,10 +94,13 @@ def backward(
             tensor.grad = wrap(grad.copy())
         return grad
 
+    keep_memory()
     roots = _listed(tensors)
     seeds = _seeds(roots, grad_tensors)
     nodes = [node_of(t) for t in roots]
-    propagate(seeds, nodes, keep, only or (), _retain(retain_graph, create_graph))
+    retain = _retain(retain_graph, create_graph)
+    with SILENT():
+        propagate(seeds, nodes, keep, only or (), retain)
 
 
 def grad(
@@ -131,7 +135,9 @@ def grad(
 
     seeds = _seeds(roots, grad_outputs)
     nodes = [node_of(t) for t in roots]
-    propagate(seeds, nodes, keep, found, _retain(retain_graph, create_graph))
+    retain = _retain(retain_graph, create_graph)
+    with SILENT():
+        propagate(seeds, nodes, keep, found, retain)
     parts = [found[id(node_of(t))] for t in wanted]
     if materialize_grads:
         parts = [np.zeros_like(t.array) if g is None else g

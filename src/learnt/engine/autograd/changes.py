@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from learnt.engine.op import USED, Array, Op
+from learnt.engine.op import Array, Op
 
 
 class Clock:
@@ -57,7 +57,7 @@ def rebased_since(array: Array, time: int) -> bool:
 
 def check_usable(op: Op) -> None:
     """RuntimeError if what `op` kept was freed, or changed in place after it was recorded."""
-    if op.time == USED:
+    if op.used:
         raise RuntimeError(
             "this graph was already used: a second backward() needs the first one called with "
             "retain_graph=True, or the loss computed again"

@@ -52,7 +52,7 @@ def stand_in(tensor: Tensor) -> Tensor:
     copy = wrap(tensor.array)
     copy.requires_grad, copy.op = tensor.requires_grad, tensor.op
     if tensor.base is not None or tensor.shared:  # its memory is about to change
-        copy.array = tensor.array.copy()
+        copy.array = tensor.array.copy(order="K")
     return copy
 
 
@@ -117,8 +117,8 @@ def _check(target: Tensor, result: Tensor) -> None:
         )
 
 
-class Part(Op):
-    """z = the part of x that a chain of views looks at; ∂L/∂x = g there, and 0 elsewhere."""
+class Views(Op):
+    """What the two operations on a part of an array share: the chain of views that finds it."""
 
     def __init__(self, views: list[Op]) -> None:
         self.views = views
@@ -128,12 +128,24 @@ class Part(Op):
             whole = view.forward(whole)
         return whole
 
+    def like(self, x: Array) -> None:
+        """Remember how x lies in memory: in what lies alike, the views are views again."""
+        self.order = sorted(range(x.ndim), key=lambda d: -x.strides[d])
+        self.sizes, self.dtype = [x.shape[d] for d in self.order], x.dtype
+
+    def zeros(self) -> Array:
+        return np.zeros(self.sizes, self.dtype).transpose(np.argsort(self.order))
+
+
+class Part(Views):
+    """z = the part of x that a chain of views looks at; ∂L/∂x = g there, and 0 elsewhere."""
+
     def forward(self, x: Array) -> Array:
-        self.shape, self.dtype = x.shape, x.dtype
+        self.like(x)
         return self.of(x)
 
     def backward(self, grad: Array) -> Grads:
-        back = np.zeros(self.shape, self.dtype)
+        back = self.zeros()
         self.of(back)[...] = grad
         return (back,)
 
@@ -143,25 +155,27 @@ class Part(Op):
         return x
 
 
-class ReplacePart(Part):
+class ReplacePart(Views):
     """z = x, but p where the views look; ∂L/∂x = g elsewhere and 0 there, ∂L/∂p = g there."""
 
     def forward(self, x: Array, part: Array) -> Array:
-        z = x.copy()
+        self.like(x)
+        z = x.copy(order="K")
         self.of(z)[...] = part
         return z
 
     def backward(self, grad: Array) -> Grads:
-        rest = grad.copy()
+        rest = self.zeros()
+        rest[...] = grad
         part = self.of(rest)
         replaced = part.copy()
         part[...] = 0
         return rest, replaced
 
     def onnx(self, graph: GraphBuilder, x: str, part: str) -> str:
-        like = graph.traced(x)
-        places = self.of(np.arange(like.size).reshape(like.shape)).reshape(-1)
-        flat = graph.constant([-1], "int64")
-        pieces = [graph.add("Reshape", name, flat) for name in (x, part)]
-        z = graph.add("ScatterElements", pieces[0], graph.constant(places), pieces[1], axis=0)
-        return graph.add("Reshape", z, graph.constant(like.shape, "int64"))
+        shape, flat = graph.add("Shape", x), graph.constant([-1], "int64")
+        zero, one = graph.constant(0, "int64"), graph.constant(1, "int64")
+        places = graph.add("Range", zero, graph.add("Size", x), one)
+        places = super().onnx(graph, graph.add("Reshape", places, shape))
+        rows = [graph.add("Reshape", name, flat) for name in (x, places, part)]
+        return graph.add("Reshape", graph.add("ScatterElements", *rows, axis=0), shape)

@@ -77,13 +77,13 @@ class Constant(Op):
     """In a trace, a value that no recorded operation computed: a parameter, or a number."""
 
     def __init__(self, array: Array) -> None:
-        self.value = array
+        self.traced = array
 
 
 def _keep_values(op: Op, inputs: tuple[Variable, ...], out: Variable) -> None:
     """For export: every input as an operation, and the value of the result."""
     op.inputs = tuple([t.op or Constant(t.array) for t in inputs])
-    op.value = out.array
+    op.traced = out.array
 
 
 def _explained(error: ValueError, op: Op, inputs: tuple[Variable, ...]) -> Exception:

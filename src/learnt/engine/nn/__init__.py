@@ -5,6 +5,10 @@
 from learnt.engine.nn import functional as functional
 from learnt.engine.nn import init as init
 from learnt.engine.nn import utils as utils
+from learnt.engine.nn.attention import (
+    MultiheadAttention, Transformer, TransformerDecoder, TransformerDecoderLayer,
+    TransformerEncoder, TransformerEncoderLayer,
+)
 from learnt.engine.nn.containers import (
     ModuleDict,
     ModuleList,
@@ -17,7 +21,7 @@ from learnt.engine.nn.functions import (
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
     AvgPool2d, BCELoss, BCEWithLogitsLoss, CELU, CircularPad1d, CircularPad2d, ConstantPad1d,
     ConstantPad2d, CosineEmbeddingLoss, CosineSimilarity, CrossEntropyLoss, Dropout, Dropout1d,
-    Dropout2d, Dropout3d, ELU, Flatten, GELU, GLU, GaussianNLLLoss, Hardshrink, Hardsigmoid,
+    Dropout2d, ELU, Flatten, GELU, GLU, GaussianNLLLoss, Hardshrink, Hardsigmoid,
     Hardswish, Hardtanh, HingeEmbeddingLoss, HuberLoss, KLDivLoss, L1Loss, LeakyReLU,
     LocalResponseNorm, LogSigmoid, LogSoftmax, MSELoss, MarginRankingLoss, MaxPool1d, MaxPool2d,
     Mish, NLLLoss, PairwiseDistance, PixelShuffle, PixelUnshuffle, PoissonNLLLoss, ReLU, ReLU6,
@@ -29,7 +33,6 @@ from learnt.engine.nn.functions import (
 from learnt.engine.nn.linear import Bilinear, Embedding, EmbeddingBag, Identity, Linear, PReLU
 from learnt.engine.nn.module import Buffer, Module, Parameter
 from learnt.engine.nn.norm import (
-    BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm, InstanceNorm1d, InstanceNorm2d,
-    InstanceNorm3d, LayerNorm, RMSNorm,
+    BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RMSNorm,
 )
 from learnt.engine.nn.rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell

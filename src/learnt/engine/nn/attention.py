@@ -68,7 +68,7 @@ class MultiheadAttention(Module):
         for name, p in self.named_parameters(recurse=False):
             (init.xavier_uniform_ if "weight" in name else init.xavier_normal_
              if p.array.ndim == 3 else init.zeros_)(p)  # fmt: skip
-        if self.in_proj_bias is not None:
+        if self.out_proj.bias is not None:
             init.zeros_(self.out_proj.bias)
 
     def forward(
@@ -110,11 +110,11 @@ class MultiheadAttention(Module):
         if weight is not None and inputs[0] is inputs[1] is inputs[2]:
             q, k, v = F.linear(inputs[0], weight, bias).chunk(3, -1)
         else:
-            own = self.q_proj_weight, self.k_proj_weight, self.v_proj_weight
+            own: Any = self.q_proj_weight, self.k_proj_weight, self.v_proj_weight
             weights = own if weight is None else weight.chunk(3)
-            biases = [None] * 3 if bias is None else bias.chunk(3)
+            biases: Any = [None] * 3 if bias is None else bias.chunk(3)
             q, k, v = map(F.linear, inputs, weights, biases)
-        if self.bias_k is not None:
+        if self.bias_k is not None and self.bias_v is not None:
             k, v = (cat([x, b.expand(n, 1, e)], 1) for x, b in ((k, self.bias_k), (v, self.bias_v)))
         if self.add_zero_attn:
             k, v = (cat([x, Tensor(np.zeros((n, 1, e), x.array.dtype))], 1) for x in (k, v))
@@ -134,6 +134,8 @@ def _merged(mask: Mask, padding: Mask, size: tuple[int, ...], k: Tensor) -> Mask
             shape, wanted = given.array.shape, " or ".join(map(str, shapes))
             if shape not in shapes:
                 raise RuntimeError(f"{name} must have shape {wanted}; got {shape}")
+            if given.array.dtype.kind not in "bf":
+                raise RuntimeError(f"{name} must be of bool or fractions; got {given.array.dtype}")
             part = given.reshape(shapes[shape])
             if part.array.dtype == bool:
                 part = where(part, *(Tensor(np.asarray(x, k.array.dtype)) for x in (-np.inf, 0)))
@@ -248,7 +250,9 @@ class TransformerEncoder(_Stack):
         self, src: Tensor, mask: Mask = None, src_key_padding_mask: Mask = None,
         is_causal: bool | None = None,
     ) -> Tensor:  # fmt: skip
-        return self._run(src, mask, src_key_padding_mask, bool(is_causal))
+        """All layers, one after the other; masks as in MultiheadAttention."""
+        return self._run(src, src_mask=mask, src_key_padding_mask=src_key_padding_mask,
+                         is_causal=bool(is_causal))  # fmt: skip
 
 
 class TransformerDecoder(_Stack):
@@ -257,14 +261,9 @@ class TransformerDecoder(_Stack):
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__(decoder_layer, num_layers, norm)
 
-    def forward(
-        self, tgt: Tensor, memory: Tensor, tgt_mask: Mask = None, memory_mask: Mask = None,
-        tgt_key_padding_mask: Mask = None, memory_key_padding_mask: Mask = None,
-        tgt_is_causal: bool | None = None, memory_is_causal: bool = False,
-    ) -> Tensor:  # fmt: skip
-        pads = tgt_key_padding_mask, memory_key_padding_mask
-        causal = bool(tgt_is_causal), memory_is_causal
-        return self._run(tgt, memory, tgt_mask, memory_mask, *pads, *causal)
+    def forward(self, tgt: Tensor, memory: Tensor, *args: Any, **options: Any) -> Tensor:
+        """All layers, one after the other; masks as in TransformerDecoderLayer."""
+        return self._run(tgt, memory, *args, **options)
 
 
 class Transformer(Module):
@@ -280,15 +279,16 @@ class Transformer(Module):
         norm_first: bool = False, bias: bool = True, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        end: dict[str, Any] = {"bias": bias, "device": device, "dtype": dtype}
-        start: Any = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps)
+        end: Any = {"bias": bias, "device": device, "dtype": dtype}
+        start: Any = d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps
+        start += batch_first, norm_first
         self.encoder, self.decoder = custom_encoder, custom_decoder
         if custom_encoder is None:
-            layer = TransformerEncoderLayer(*start, batch_first, norm_first, **end)
+            layer = TransformerEncoderLayer(*start, **end)
             norm = LayerNorm(d_model, layer_norm_eps, **end)
             self.encoder = TransformerEncoder(layer, num_encoder_layers, norm)
         if custom_decoder is None:
-            other = TransformerDecoderLayer(*start, batch_first, norm_first, **end)
+            other = TransformerDecoderLayer(*start, **end)
             norm = LayerNorm(d_model, layer_norm_eps, **end)
             self.decoder = TransformerDecoder(other, num_decoder_layers, norm)
         self.d_model, self.nhead, self.batch_first = d_model, nhead, batch_first
@@ -306,6 +306,6 @@ class Transformer(Module):
         """tgt, decoded with src's encoding in sight; masks as in MultiheadAttention."""
         memory = self.encoder(src, src_mask, src_key_padding_mask, src_is_causal)
         pads = tgt_key_padding_mask, memory_key_padding_mask
-        causal = bool(tgt_is_causal), memory_is_causal
+        causal = tgt_is_causal, memory_is_causal
         found: Tensor = self.decoder(tgt, memory, tgt_mask, memory_mask, *pads, *causal)
         return found

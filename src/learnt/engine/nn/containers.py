@@ -133,6 +133,9 @@ class ParameterList(ModuleList):
 
     role = "parameter"
 
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
+        super().__init__(values)
+
 
 class ModuleDict(_Container, MutableMapping[str, Any]):
     """Modules by name, in order, as Python's dict."""
@@ -158,3 +161,6 @@ class ParameterDict(ModuleDict):
     """Parameters by name, in order; a tensor becomes one."""
 
     role = "parameter"
+
+    def __init__(self, parameters: Any = None) -> None:
+        super().__init__(parameters)

@@ -3,7 +3,7 @@
 # fmt: off
 # isort: off
 from learnt.engine.ops.activation import (
-    celu, celu_, dropout, dropout1d, dropout2d, dropout3d, elu, elu_, glu, hardshrink, hardsigmoid,
+    celu, celu_, dropout, dropout1d, dropout2d, elu, elu_, glu, hardshrink, hardsigmoid,
     hardswish, hardtanh, hardtanh_, leaky_relu, leaky_relu_, log_softmax, logsigmoid, mish, prelu,
     relu, relu6, relu_, selu, selu_, silu, softmax, softmin, softplus, softshrink, softsign,
     tanhshrink, threshold, threshold_,
@@ -12,6 +12,8 @@ from learnt.engine.ops.conv import (
     conv1d, conv2d, conv_transpose1d, conv_transpose2d, fold, unfold,
 )
 from learnt.engine.ops.embedding import embedding, embedding_bag, one_hot
+from learnt.engine.ops.gelu import gelu
+from learnt.engine.ops.layernorm import layer_norm, rms_norm
 from learnt.engine.ops.loss import (
     binary_cross_entropy, binary_cross_entropy_with_logits, cosine_embedding_loss, cross_entropy,
     gaussian_nll_loss, hinge_embedding_loss, huber_loss, kl_div, l1_loss, margin_ranking_loss,
@@ -34,4 +36,4 @@ from learnt.engine.ops.resize import (
 # isort: on
 # fmt: on
 
-from learnt.engine.ops.linear import linear
+from learnt.engine.ops.linear import bilinear, linear

@@ -16,7 +16,9 @@ from learnt.engine.ops.pad import pad
 from learnt.engine.ops.shape import flatten, unflatten
 from learnt.engine.tensor import Tensor
 
-INPUTS = {"input", "target", "x1", "x2", "input1", "input2", "anchor", "positive", "negative", "var"}
+INPUTS = {
+    "input", "target", "x1", "x2", "input1", "input2", "anchor", "positive", "negative", "var",
+}  # fmt: skip
 HIDDEN = {"training", "_stacklevel", "dtype"}  # options of a function that its module has not
 BUFFERS = {"weight", "pos_weight"}
 Convert = dict[str, Callable[[Any], Any]]
@@ -90,11 +92,12 @@ def padded(name: str, mode: str, **options: Any) -> tuple[type[FunctionModule], 
         return pad(input, padding, mode, value)
 
     function.__doc__ = f"{mode.capitalize()} elements around; `padding` is one number, or a side's."
-    sides: list[Convert] = [
-        {"padding": lambda p, n=n: (p,) * n if isinstance(p, int) else tuple(p)} for n in (2, 4)
-    ]
+
+    def sides(n: int) -> Convert:
+        return {"padding": lambda p: (p,) * n if isinstance(p, int) else tuple(p)}
+
     shown = {"options": "padding", "shows": "{padding}", **options}
-    return tuple(module(f"{name}{i + 1}d", function, convert=sides[i], **shown) for i in (0, 1))
+    return tuple(module(f"{name}{n}d", function, convert=sides(2 * n), **shown) for n in (1, 2))
 
 
 def _upsampled(m: Any) -> str:
@@ -134,19 +137,21 @@ SiLU, Mish = module("SiLU", activation.silu), module("Mish", activation.mish)
 Hardswish = module("Hardswish", activation.hardswish, shows="")
 Hardsigmoid = module("Hardsigmoid", activation.hardsigmoid, shows="")
 Sigmoid, Tanh = module("Sigmoid", pointwise.sigmoid), module("Tanh", pointwise.tanh)
-Softplus, LogSigmoid = module("Softplus", activation.softplus), module("LogSigmoid", activation.logsigmoid)
-Softsign, Tanhshrink = module("Softsign", activation.softsign), module("Tanhshrink", activation.tanhshrink)
+Softplus = module("Softplus", activation.softplus)
+Softsign = module("Softsign", activation.softsign)
+LogSigmoid = module("LogSigmoid", activation.logsigmoid)
+Tanhshrink = module("Tanhshrink", activation.tanhshrink)
 Softshrink = module("Softshrink", activation.softshrink, shows="{lambd}")
 Hardshrink = module("Hardshrink", activation.hardshrink, shows="{lambd}")
 Threshold, GLU = module("Threshold", activation.threshold), module("GLU", activation.glu)
-Softmax, LogSoftmax = module("Softmax", activation.softmax), module("LogSoftmax", activation.log_softmax)
-Softmin, Softmax2d = module("Softmin", activation.softmin), module("Softmax2d", _softmax2d)
+Softmax, Softmin = module("Softmax", activation.softmax), module("Softmin", activation.softmin)
+LogSoftmax = module("LogSoftmax", activation.log_softmax)
+Softmax2d = module("Softmax2d", _softmax2d)
 
 dropped = "p={p}, inplace={inplace}"
 Dropout = module("Dropout", activation.dropout, shows=dropped)
 Dropout1d = module("Dropout1d", activation.dropout1d, shows=dropped)
 Dropout2d = module("Dropout2d", activation.dropout2d, shows=dropped)
-Dropout3d = module("Dropout3d", activation.dropout3d, shows=dropped)
 
 Flatten = module("Flatten", flatten, start_dim=1)
 Unflatten = module("Unflatten", _unflatten)
@@ -165,9 +170,11 @@ AdaptiveAvgPool2d = module("AdaptiveAvgPool2d", pool.adaptive_avg_pool2d, shows=
 AdaptiveMaxPool1d = module("AdaptiveMaxPool1d", pool.adaptive_max_pool1d, shows=parts)
 AdaptiveMaxPool2d = module("AdaptiveMaxPool2d", pool.adaptive_max_pool2d, shows=parts)
 
-up = partial(module, function=resize.interpolate, shows=_upsampled, convert={"scale_factor": _floats})
+up = partial(module, function=resize.interpolate, shows=_upsampled,
+    convert={"scale_factor": _floats})
 Upsample = up("Upsample", options="size scale_factor mode align_corners recompute_scale_factor")
-UpsamplingNearest2d = up("UpsamplingNearest2d", options="size scale_factor", fixed={"mode": "nearest"})
+UpsamplingNearest2d = up("UpsamplingNearest2d", options="size scale_factor",
+    fixed={"mode": "nearest"})
 UpsamplingBilinear2d = up("UpsamplingBilinear2d", options="size scale_factor",
     fixed={"mode": "bilinear", "align_corners": True})
 PixelShuffle = module("PixelShuffle", resize.pixel_shuffle)

@@ -116,7 +116,8 @@ class _Rows(Module):
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, **options: Any) -> Self:
         """The rows of `embeddings`, which training leaves as they are if `freeze`."""
-        made = cls(*embeddings.array.shape, _weight=embeddings, **options)
+        options |= {"_weight": embeddings}
+        made = cls(*embeddings.array.shape, **options)
         made.weight.requires_grad = not freeze
         return made
 

@@ -37,8 +37,8 @@ class Parameter(Tensor):
 class Buffer(Tensor):
     """A tensor that is not trained but belongs to a module; saved with it if `persistent`."""
 
-    def __init__(self, data: Tensor, *, persistent: bool = True) -> None:
-        super().__init__(data.array)
+    def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
+        super().__init__(np.zeros(0, np.float32) if data is None else data.array)
         self.persistent = persistent
 
 

@@ -53,14 +53,13 @@ class _Channels(_Affine):
     def reset_running_stats(self) -> None:
         """Begin the running figures anew."""
         for buffer, start in zip(self.buffers(), (0, 1, 0), strict=False):
-            buffer.array[...] = start
+            init.constant_(buffer, start)
 
     def _check(self, input: Tensor, channels: int) -> None:
         if input.array.ndim not in self.dims or channels != self.num_features:
             raise RuntimeError(
-                f"{type(self).__name__}({self.num_features}) needs inputs of {self.dims[0]} or "
-                f"{self.dims[1]} dimensions with {self.num_features} channels second; got "
-                f"{input.array.shape}"
+                f"{type(self).__name__} needs {self.dims[0]} or {self.dims[1]} dimensions with "
+                f"{self.num_features} channels second; got {input.array.shape}"
             )
 
     def extra_repr(self) -> str:
@@ -95,12 +94,6 @@ class BatchNorm2d(_BatchNorm):
     dims = (4, 4)
 
 
-class BatchNorm3d(_BatchNorm):
-    """Each channel of (N, C, D, H, W), over the batch."""
-
-    dims = (5, 5)
-
-
 class _InstanceNorm(_Channels):
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
@@ -132,12 +125,6 @@ class InstanceNorm2d(_InstanceNorm):
     dims = (3, 4)
 
 
-class InstanceNorm3d(_InstanceNorm):
-    """Each channel of each example of (N, C, D, H, W), or of one (C, D, H, W)."""
-
-    dims = (4, 5)
-
-
 class GroupNorm(_Affine):
     """Groups of the channels of each example of (N, C, …)."""
 
@@ -161,7 +148,9 @@ class GroupNorm(_Affine):
 
 
 class _LastDims(_Affine):
-    def _begin(self, shape: Shape, eps: float | None, affine: bool, *bias: Any, **kind: Any) -> None:
+    eps: Any
+
+    def _begin(self, shape: Shape, eps: Any, affine: bool, *bias: bool, **kind: Any) -> None:
         self.normalized_shape = (shape,) if isinstance(shape, int) else tuple(shape)
         self.eps, self.elementwise_affine = eps, affine
         self._make(self.normalized_shape, affine, *bias, **kind)

@@ -70,9 +70,10 @@ class _Recurrent(Module):
             return [Tensor(np.zeros(shape, like.array.dtype)) for _ in range(self.op.states)]
         states = [hx] if isinstance(hx, Tensor) else list(hx)
         states = [s.unsqueeze(-2) if s.array.ndim < len(shape) else s for s in states]
-        for s in states:
-            if s.array.shape != shape:
-                raise RuntimeError(f"a hidden state must have shape {shape}; got {s.array.shape}")
+        if [s.array.shape for s in states] != [shape] * self.op.states:
+            wanted = "(h, c), each" if self.op.states == 2 else "h,"
+            got = ", ".join(str(s.array.shape) for s in states)
+            raise RuntimeError(f"the hidden state must be {wanted} of shape {shape}; got {got}")
         return states
 
     def extra_repr(self) -> str:
@@ -85,9 +86,9 @@ class _Layers(_Recurrent):
     """Layers over whole sequences: (T, N, in) → (T, N, out), and the last states."""
 
     ndim = 3
-    usual = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0} | {
-        "bidirectional": False
-    }
+    usual: ClassVar[dict[str, Any]] = {
+        "num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False,
+    }  # fmt: skip
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
@@ -159,8 +160,8 @@ class LSTM(_Layers):
 
     >>> import learnt.engine as torch
     >>> y, (h, c) = torch.nn.LSTM(3, 5, batch_first=True)(torch.zeros(2, 7, 3))
-    >>> y.shape, h.shape
-    (torch.Size([2, 7, 5]), torch.Size([1, 2, 5]))
+    >>> tuple(y.shape), tuple(h.shape)
+    ((2, 7, 5), (1, 2, 5))
     """
 
     op = rnn.LSTM
@@ -187,7 +188,7 @@ class _Cell(_Recurrent):
     """One step: (N, in) and the states (N, H) → the next states."""
 
     ndim = 2
-    usual = {"bias": True, "nonlinearity": "tanh"}  # noqa: RUF012
+    usual: ClassVar[dict[str, Any]] = {"bias": True, "nonlinearity": "tanh"}
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None,

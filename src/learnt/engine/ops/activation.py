@@ -113,20 +113,18 @@ def _drop(x: Tensor, p: float, training: bool, together: int) -> Tensor:
         return x
     if mode.trace:
         raise NotImplementedError("dropout belongs to training: call model.eval() before export")
-    mask = np.empty_like(x.array[(..., *[slice(1)] * together)])
+    alike: Any = (..., *[slice(1)] * together)
+    mask = np.empty_like(x.array[alike])
     bits = rng().bit_generator.random_raw(mask.size // 4 + 1).view(np.uint16)[: mask.size]
     kept = (bits >= round(p * 2**16)).view(np.uint8)
     np.multiply(kept, mask.dtype.type(1 / (1 - p) if p < 1 else 0), mask.ravel(order="K"))
     return x * wrap(mask)
 
 
-def _drop_channels(x: Tensor, p: float, training: bool, spatial: int) -> Tensor:
-    ndim = x.array.ndim
-    if ndim not in (spatial + 1, spatial + 2):
-        raise RuntimeError(
-            f"dropout{spatial}d needs {spatial + 1} or {spatial + 2} dimensions; got {ndim}"
-        )
-    return _drop(x, p, training, ndim - 2 if spatial == 2 else spatial)  # 2d takes (N, C, L), too
+def _drop_channels(x: Tensor, p: float, training: bool, ndims: tuple[int, int]) -> Tensor:
+    if x.array.ndim not in ndims:
+        raise RuntimeError(f"dropout of channels needs {ndims} dimensions; got {x.array.shape}")
+    return _drop(x, p, training, max(1, x.array.ndim - 2))
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -151,11 +149,17 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return a * b.sigmoid()
 
 
-def _elu(x: Tensor, alpha: float) -> Tensor:
+def _elu(x: Tensor, alpha: float) -> Any:
     return _elu1(x) if alpha == 1 else relu(x) + x.clamp(max=0).expm1() * alpha
 
 
-def _softplus(x: Tensor, beta: float, threshold: float) -> Tensor:
+def _softshrink(x: Tensor, lambd: float) -> Tensor:
+    if lambd < 0:
+        raise RuntimeError(f"softshrink needs a lambd of at least 0; got {lambd}")
+    return x - x.clamp(-lambd, lambd)
+
+
+def _softplus(x: Tensor, beta: float, threshold: float) -> Any:
     smooth = _softplus1(x) if beta == 1 else _softplus1(x * beta) / beta
     return smooth if threshold >= 20 else where(x * beta > threshold, x, smooth)
 
@@ -163,16 +167,26 @@ def _softplus(x: Tensor, beta: float, threshold: float) -> Tensor:
 def _sigmoid(x: Array) -> Array:
     e = np.asarray(np.exp(-x))  # of one number, NumPy makes a scalar
     e += 1
-    return np.divide(1, e, e)
+    np.divide(1, e, e)
+    return e
+
+
+def _within(x: Array, low: float, high: float) -> Array:
+    return np.asarray((x > low) & (x < high), x.dtype)
 
 
 def _silu_slope(x: Array) -> Array:
+    """σ + σ·x·(1 − σ)."""
     s = _sigmoid(x)
-    return s * (1 + x * (1 - s))
+    slope: Array = 1 - s
+    slope *= x
+    slope += 1
+    slope *= s
+    return slope
 
 
 def function(
-    name: str, says: str, f: Callable[..., Tensor], inplace: bool = True
+    name: str, says: str, f: Callable[..., Any], inplace: bool = True
 ) -> Callable[..., Tensor]:
     """A function of tensors from its row in the table; PyTorch's option `inplace` comes last."""
     options = list(inspect.signature(f).parameters.values())
@@ -193,24 +207,23 @@ def function(
 
 
 # fmt: off
-_elu1 = unary("elu", lambda x: np.maximum(x, 0) + np.expm1(np.minimum(x, 0)),
+_elu1: Any = unary("elu", lambda x: np.maximum(x, 0) + np.expm1(np.minimum(x, 0)),
     lambda x: np.exp(np.minimum(x, 0)), "Elu", "x or eˣ − 1")
-_relu6 = unary("relu6", lambda x: np.clip(x, 0, 6), lambda x: ((x > 0) & (x < 6)).astype(x.dtype),
-    lambda g, x: g.add("Clip", x, constant(g, x, 0), constant(g, x, 6)), "min(max(x, 0), 6)")
-_silu = unary("silu", lambda x: x * _sigmoid(x), _silu_slope,
-    lambda g, x: g.add("Mul", x, g.add("Sigmoid", x)), "x·σ(x)")
-_softplus1 = unary("softplus", lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+_softplus1: Any = unary("softplus", lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
     _sigmoid, "Softplus", "log(1 + eˣ)")
 
-celu = function("celu", "x, but α(e^(x/α) − 1) below 0.  (Barron 2017)",
+celu = function("celu", "x, but α(e^(x/α) − 1) below 0  (Barron 2017)",
     lambda x, alpha=1.0: _elu1(x / alpha) * alpha)
-elu = function("elu", "x, but α(eˣ − 1) below 0.  (Clevert et al. 2015)",
+elu = function("elu", "x, but α(eˣ − 1) below 0  (Clevert et al. 2015)",
     lambda x, alpha=1.0: _elu(x, alpha))
 hardshrink = function("hardshrink", "x, but 0 within λ of 0",
     lambda x, lambd=0.5: x * (x.abs() > lambd), False)
-hardsigmoid = function("hardsigmoid", "min(max(x + 3, 0), 6)/6", lambda x: _relu6(x + 3) / 6)
-hardswish = function("hardswish", "x·min(max(x + 3, 0), 6)/6  (Howard et al. 2019)",
-    lambda x: x * _relu6(x + 3) / 6)
+hardsigmoid = function("hardsigmoid", "min(max(x + 3, 0), 6)/6", unary(
+    "hardsigmoid", lambda x: np.clip(x + 3, 0, 6) / 6, lambda x: _within(x, -3, 3) / 6,
+    lambda g, x: g.add("HardSigmoid", x, alpha=1 / 6), ""))
+hardswish = function("hardswish", "x·min(max(x + 3, 0), 6)/6  (Howard et al. 2019)", unary(
+    "hardswish", lambda x: x * np.clip(x + 3, 0, 6) / 6,
+    lambda x: _within(x, -3, 3) * (x / 3 + 0.5) + (x >= 3), "HardSwish", ""))
 hardtanh = function("hardtanh", "min(max(x, min_val), max_val), without gradient at the ends",
     lambda x, min_val=-1.0, max_val=1.0:
         where(x <= min_val, min_val, where(x >= max_val, max_val, x)))
@@ -218,14 +231,17 @@ leaky_relu = function("leaky_relu", "x, but negative_slope · x below 0  (Maas e
     lambda x, negative_slope=0.01: apply(ReLU(negative_slope), x))
 logsigmoid = function("logsigmoid", "log σ(x)", lambda x: -_softplus1(-x), False)
 mish = function("mish", "x·tanh(log(1 + eˣ))  (Misra 2019)", lambda x: x * _softplus1(x).tanh())
-relu6 = function("relu6", "min(max(x, 0), 6)  (Howard et al. 2017)", _relu6)
+relu6 = function("relu6", "min(max(x, 0), 6)  (Howard et al. 2017)", unary(
+    "relu6", lambda x: np.clip(x, 0, 6), lambda x: _within(x, 0, 6),
+    lambda g, x: g.add("Clip", x, constant(g, x, 0), constant(g, x, 6)), "", "iuf"))
 selu = function("selu", "λ·elu(x, α), which keeps mean and variance  (Klambauer et al. 2017)",
     lambda x: _elu(x, SELU[0]) * SELU[1])
-silu = function("silu", "x·σ(x)  (Elfwing et al. 2017)", _silu)
+silu = function("silu", "x·σ(x)  (Elfwing et al. 2017)", unary("silu", lambda x: x * _sigmoid(x),
+    _silu_slope, lambda g, x: g.add("Mul", x, g.add("Sigmoid", x)), ""))
 softplus = function("softplus", "log(1 + e^(βx))/β, but x where βx > threshold",
     lambda x, beta=1.0, threshold=20.0: _softplus(x, beta, threshold), False)
 softshrink = function("softshrink", "x moved towards 0 by λ, and 0 within λ of it",
-    lambda x, lambd=0.5: x - x.clamp(-lambd, lambd), False)
+    lambda x, lambd=0.5: _softshrink(x, lambd), False)
 softsign = function("softsign", "x/(1 + |x|)", lambda x: x / (x.abs() + 1), False)
 tanhshrink = function("tanhshrink", "x − tanh x", lambda x: x - x.tanh(), False)
 threshold = function("threshold", "x where x > threshold, else `value`",
@@ -244,11 +260,9 @@ softmin = function("softmin", "softmax of −x",
 dropout = function("dropout", "In training, each element 0 with probability p, the others divided "
     "by 1 − p  (Srivastava et al. 2014)", lambda x, p=0.5, training=True: _drop(x, p, training, 0))
 dropout1d = function("dropout1d", "As `dropout`, but whole channels of (N, C, L) or (C, L)",
-    lambda x, p=0.5, training=True: _drop_channels(x, p, training, 1))
+    lambda x, p=0.5, training=True: _drop_channels(x, p, training, (2, 3)))
 dropout2d = function("dropout2d", "As `dropout`, but whole channels of (N, C, H, W) or (N, C, L)",
-    lambda x, p=0.5, training=True: _drop_channels(x, p, training, 2))
-dropout3d = function("dropout3d", "As `dropout`, but whole channels of (N, C, D, H, W)",
-    lambda x, p=0.5, training=True: _drop_channels(x, p, training, 3))
+    lambda x, p=0.5, training=True: _drop_channels(x, p, training, (3, 4)))
 # fmt: on
 relu_, elu_, celu_, selu_ = in_place(relu), in_place(elu), in_place(celu), in_place(selu)
 hardtanh_, leaky_relu_, threshold_ = map(in_place, (hardtanh, leaky_relu, threshold))

@@ -10,20 +10,7 @@ import numpy as np
 
 from learnt.engine.autograd import Tensor, Variable, apply, wrap
 from learnt.engine.op import Array, GraphBuilder
-from learnt.engine.ops.pointwise import (
-    ANY,
-    WHOLE,
-    Slope,
-    Write,
-    chain,
-    cube,
-    pointwise,
-    reciprocal,
-    rsqrt,
-    sqrt,
-    square,
-    write_trunc,
-)
+from learnt.engine.ops.pointwise import ANY, POWERS, WHOLE, Slope, Write, pointwise, write_trunc
 
 Number = float | int | bool
 Operand = Tensor | Number
@@ -95,19 +82,15 @@ def swapped(function: Function) -> Function:
     return lambda a, b: function(b, a)
 
 
-def checked(f: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
-    """f, but among whole numbers b must not be 0."""
-
-    def function(a: Array, b: Array) -> Array:
-        if b.dtype.kind in "iu" and not b.all():
-            raise RuntimeError("ZeroDivisionError: whole numbers cannot be divided by 0")
-        return f(a, b)
-
-    return function
+def _safe(b: Array) -> Array:
+    """A divisor: among whole numbers not 0."""
+    if b.dtype.kind in "iu" and not b.all():
+        raise RuntimeError("ZeroDivisionError: whole numbers cannot be divided by 0")
+    return b
 
 
-def _truncated(a: Array, b: Array) -> Array:
-    return np.trunc(a / b) if a.dtype.kind == "f" else (a - np.fmod(a, b)) // b
+def _towards_0(a: Array, b: Array) -> Array:
+    return np.trunc(a / b) if a.dtype.kind == "f" else (a - np.fmod(a, _safe(b))) // b
 
 
 def _power(a: Array, b: Array) -> Any:
@@ -154,9 +137,7 @@ def _trunc_twin(g: GraphBuilder, a: str, b: str) -> str:
 
 
 def _remainder_twin(g: GraphBuilder, a: str, b: str) -> str:
-    if g.traced(a).dtype.kind != "f":  # of fractions, Mod has the sign of a
-        return g.add("Mod", a, b)
-    return g.add("Sub", a, g.add("Mul", g.add("Floor", g.add("Div", a, b)), b))
+    return g.add("Sub", a, g.add("Mul", _floor_twin(g, a, b), b))
 
 
 def _logaddexp_twin(g: GraphBuilder, a: str, b: str) -> str:
@@ -189,18 +170,20 @@ _sub = binary("sub",  np.subtract,    (1, -1),                 "Sub", "a − b",
 mul = binary("mul",   np.multiply,    (lambda b: b, lambda a: a), "Mul", "a · b")
 _div = binary("div",  np.divide,      (lambda b: 1 / b, lambda z, b: -z / b), "Div", "a / b", "f")
 _pow = binary("pow",  _power,         (_by_base, _by_exponent), "Pow", "aᵇ", WHOLE)
-floor_divide = binary("floor_divide", checked(np.floor_divide), (0, 0), _floor_twin, "⌊a/b⌋", WHOLE)
-_trunc_divide = binary("div", checked(_truncated), (0, 0), _trunc_twin, "a/b towards 0", WHOLE)
-remainder = binary("remainder", checked(np.remainder), (1, lambda a, b: -np.floor_divide(a, b)),
+floor_divide = binary("floor_divide", lambda a, b: np.floor_divide(a, _safe(b)), (0, 0),
+                      _floor_twin, "⌊a / b⌋", WHOLE)
+_trunc_divide = binary("div", _towards_0, (0, 0), _trunc_twin, "a / b, rounded towards 0", WHOLE)
+remainder = binary("remainder", lambda a, b: np.remainder(a, _safe(b)),
+                   (1, lambda a, b: -np.floor_divide(a, b)),
                    _remainder_twin, "a − ⌊a/b⌋ · b, with the sign of b, as Python's %", WHOLE)
-fmod = binary("fmod", checked(np.fmod), (1, lambda a, b: -np.trunc(a / b)),
+fmod = binary("fmod", lambda a, b: np.fmod(a, _safe(b)), (1, lambda a, b: -np.trunc(a / b)),
               lambda g, a, b: g.add("Mod", a, b, fmod=1), "The rest, with the sign of a", WHOLE)
 maximum = binary("maximum", np.maximum, LARGER, "Max", "The larger (equals share the gradient)")
 minimum = binary("minimum", np.minimum, SMALLER, "Min", "The smaller (equals share the gradient)")
 logaddexp = binary("logaddexp", np.logaddexp, (_rise, lambda a, b: _rise(b, a)),
                    _logaddexp_twin, "log(eᵃ + eᵇ)", "f")
 eq = binary("eq",     np.equal,         (), "Equal", "a = b")
-ne = binary("ne",     np.not_equal,     (), chain("Equal", "Not"), "a ≠ b")
+ne = binary("ne", np.not_equal, (), lambda g, a, b: g.add("Not", g.add("Equal", a, b)), "a ≠ b")
 lt = binary("lt",     np.less,          (), "Less", "a < b")
 le = binary("le",     np.less_equal,    (), "LessOrEqual", "a ≤ b")
 gt = binary("gt",     np.greater,       (), "Greater", "a > b")
@@ -222,7 +205,6 @@ _clamp = pointwise(
      lambda a, b, c: (a > c) | (b > c)),
     _clamp_twin, "a, but at least b, and at most c",
 )  # fmt: skip
-_shorter = {2: square, 3: cube, 0.5: sqrt, -0.5: rsqrt, -1: reciprocal}  # than np.power
 
 
 def scaled(x: Tensor, by: Number) -> Tensor:
@@ -270,8 +252,8 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> 
 def pow(input: Operand, exponent: Operand) -> Tensor:
     """input to the power of exponent."""
     if isinstance(exponent, int | float) and isinstance(input, Variable):
-        if input.array.dtype.kind == "f" and exponent in _shorter:
-            return _shorter[exponent](input)
+        if input.array.dtype.kind == "f" and exponent in POWERS:
+            return POWERS[exponent](input)
         if input.array.dtype.kind != "f" and isinstance(exponent, int) and exponent < 0:
             raise RuntimeError(f"whole numbers need an exponent of at least 0; got {exponent}")
     return _pow(input, exponent)

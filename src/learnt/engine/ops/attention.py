@@ -129,10 +129,11 @@ def scaled_dot_product_attention(
     """
     if attn_mask is not None and is_causal:
         raise RuntimeError("attention takes attn_mask or is_causal=True; got both")
-    kinds = [x.dtype for x in (query, key, value, attn_mask) if x is not None]
-    if {*kinds[:3]} != {query.dtype} or not {*kinds[3:]} <= {query.dtype, np.dtype(bool)}:
+    kinds = [x.array.dtype for x in (query, key, value, attn_mask) if x is not None]
+    kind = kinds[0]
+    if kind.kind != "f" or {*kinds[:3]} != {kind} or not {*kinds[3:]} <= {kind, np.dtype(bool)}:
         raise RuntimeError(
-            "query, key and value must have one dtype, and the mask that or bool; got "
+            "query, key and value must be fractions of one dtype, and the mask that or bool; got "
             + ", ".join(map(str, kinds))
         )
     if enable_gqa:
@@ -140,13 +141,13 @@ def scaled_dot_product_attention(
     drop = None
     if dropout_p:
         lead = np.broadcast_shapes(*(x.shape[:-2] for x in (query, key, value)))
-        every = np.ones((*lead, query.shape[-2], key.shape[-2]), query.dtype)
+        every = np.ones((*lead, query.shape[-2], key.shape[-2]), kind)
         drop = dropout(wrap(every), dropout_p).array
     op = Attention(1 / math.sqrt(query.shape[-1]) if scale is None else scale, is_causal, drop)
     if attn_mask is None:
         return apply(op, query, key, value)
-    if attn_mask.dtype == np.bool_:
-        seen, hidden = (wrap(np.asarray(x, query.dtype)) for x in (0, -np.inf))
+    if attn_mask.array.dtype == np.bool_:
+        seen, hidden = (wrap(np.asarray(x, kind)) for x in (0, -np.inf))
         attn_mask = where(attn_mask, seen, hidden)
     return apply(op, query, key, value, attn_mask)
 

@@ -83,7 +83,7 @@ to_long, to_int = as_type("long", np.int64), as_type("int", np.int32)
 to_bool, to_byte = as_type("bool", np.bool_), as_type("byte", np.uint8)
 
 
-def type(input: Tensor, dtype: npt.DTypeLike = None) -> Any:
+def type(input: Tensor, dtype: npt.DTypeLike | None = None) -> Any:
     """As another type; without one, the name of its type."""
     return f"torch.{input.array.dtype}" if dtype is None else to(input, np.dtype(dtype))
 

@@ -34,6 +34,9 @@ class Conv(Op):
     Y = W X, ∂L/∂W = G Xᵀ, ∂L/∂X = Wᵀ G, and a column goes back where it came from.
     """
 
+    x: Any = None
+    weight: Any = None  # kept where they are wanted
+
     def __init__(
         self, stride: Dims, padding: tuple[Dims, Dims], dilation: Dims, groups: int
     ) -> None:
@@ -146,7 +149,7 @@ class Conv(Op):
         if self.needs[2:] != (True,):
             return None
         g = self.read(grad)
-        return np.add.reduce(g.reshape(len(g), -1), axis=1)
+        return np.asarray(np.add.reduce(g.reshape(len(g), -1), axis=1))
 
     # --- how pictures lie in memory -------------------------------------------------------------
 
@@ -225,7 +228,7 @@ class ConvTranspose(Conv):
         most = list(map(max, self.stride, self.dilation))
         if min(size) < 1 or min(self.extra) < 0 or any(map(int.__ge__, self.extra, most)):
             raise RuntimeError(
-                "a transposed convolution needs a result of at least 1 and an output_padding below "
+                "a transposed convolution needs a size of at least 1 and an output_padding below "
                 f"its stride or dilation; got {size}, {self.extra} and {most}"
             )
         y = self.spread(x, weight, (len(x), out, *size))
@@ -328,7 +331,7 @@ def unfold(
     """What the kernel sees at each place: (N, C, H, W) → (N, C·kh·kw, places)."""
     channels, kernel = input.array.shape[-3], sizes(kernel_size, 2, "kernel_size")
     weight = _copies(kernel, channels, input)
-    return conv2d(input, weight, None, stride, padding, dilation, channels).flatten(-2)
+    return conv(2, input, weight, None, stride, padding, dilation, channels).flatten(-2)
 
 
 def fold(
@@ -345,4 +348,4 @@ def fold(
     extra = [m % s for m, s in zip(spare, step, strict=True)]
     channels = rows // prod(kernel)
     weight = _copies(kernel, channels, input)
-    return conv_transpose2d(x, weight, None, step, ends, extra, channels, gap)
+    return conv_transpose(2, x, weight, None, step, ends, extra, channels, gap)

@@ -8,7 +8,7 @@ import numpy as np
 from learnt.engine.autograd import Tensor, apply, note_change, wrap
 from learnt.engine.op import Array, Grads, GraphBuilder, Op
 from learnt.engine.ops.arithmetic import where
-from learnt.engine.ops.index import scatter_rows
+from learnt.engine.ops.pick import scatter_rows
 
 
 class Embedding(Op):
@@ -92,9 +92,10 @@ def embedding_bag(
         rows, kept = rows[places], kept[places].logical_and(wrap(steps < sizes))
     kept = kept.unsqueeze(-1)
     if mode == "max":
-        return where(kept.any(1), where(kept, rows, -np.inf).max(1).values, 0)
-    total = where(kept, rows, 0).sum(1)
-    return total / kept.sum(1).clamp(min=1) if mode == "mean" else total
+        found: Tensor = where(kept.any(1), where(kept, rows, -np.inf).max(1).values, 0)
+    else:
+        found = where(kept, rows, 0).sum(1)
+    return found / kept.sum(1).clamp(min=1) if mode == "mean" else found
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:

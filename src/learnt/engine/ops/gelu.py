@@ -99,6 +99,8 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x·Φ(x), x times the probability of less under the normal curve; "tanh": nearly that."""
     if approximate not in ("none", "tanh"):
         raise RuntimeError(f"gelu's approximate must be 'none' or 'tanh'; got {approximate!r}")
+    if input.array.dtype.kind != "f":
+        raise NotImplementedError(f"gelu of {input.array.dtype}")
     return apply(GELU(EXACT if approximate == "none" else TANH), input)
 
 

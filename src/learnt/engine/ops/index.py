@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from learnt.engine.autograd import Tensor, Variable, apply, in_place, mode, note_change, wrap
+from learnt.engine.autograd import Tensor, apply, in_place, mode, note_change, wrap
 from learnt.engine.op import normalize_dim
 from learnt.engine.ops.arithmetic import copy, where
 from learnt.engine.ops.pick import ALL, NonZero, Pick, Put, Slice, width
-from learnt.engine.ops.pick import scatter_rows as scatter_rows
 
 Number = float | int | bool
 BASIC = {int, slice, NoneType, EllipsisType}  # what an index that is a view is made of
@@ -35,11 +34,11 @@ def parse(input: Tensor, index: Any) -> tuple[tuple[Any, ...], list[int], list[T
     """An index in two: a basic one, and tensors for dimensions of what that leaves."""
     nested = isinstance(index, list) and any(not isinstance(p, int | np.number) for p in index)
     parts = [_part(p) for p in (index if isinstance(index, tuple) or nested else (index,))]
-    arrays = [p.array if isinstance(p, Variable) else p for p in parts]
+    arrays = [p.array if isinstance(p, Tensor) else p for p in parts]
     sizes = [0 if a is None or a is Ellipsis else width(a) for a in arrays]
     basic, dims, tensors = list[Any](), list[int](), list[Tensor]()
     for part, n in zip(parts, sizes, strict=True):
-        if isinstance(part, Variable):
+        if isinstance(part, Tensor):
             dims.append(sum(type(p) is not int for p in basic))
             tensors.append(part if n else part.reshape(1))
             basic += [ALL] * n or [None]  # True stands for a new dimension
@@ -54,7 +53,7 @@ def _part(part: Any) -> Any:
     """A part of an index: as it is, as an int, or as a tensor of whole numbers or truths."""
     if type(part) in BASIC:
         return part
-    if not isinstance(part, Variable):
+    if not isinstance(part, Tensor):
         part = wrap(np.asarray(part) if np.size(part) else np.zeros(np.shape(part), np.int64))
     if part.array.dtype.kind not in "biu":
         raise IndexError(f"an index needs whole numbers, slices, ..., None or bool; got {part!r}")
@@ -65,7 +64,7 @@ def _part(part: Any) -> Any:
 
 def setitem(input: Tensor, index: Any, value: Tensor | Number) -> None:
     """input[index] = value."""
-    if not isinstance(value, Variable | int | float | np.number | np.bool_):
+    if not isinstance(value, Tensor | int | float | np.number | np.bool_):
         raise TypeError(f"a number or a tensor can be assigned; got {type(value).__name__}")
     basic, dims, tensors = parse(input, index)
     new, cut = _value(input, value, exact=bool(dims)), Slice(basic)
@@ -89,7 +88,7 @@ def setitem(input: Tensor, index: Any, value: Tensor | Number) -> None:
 
 def _value(input: Tensor, value: Any, exact: bool = True) -> Tensor:
     """What is put into `input`, as a tensor of its type, which tensors must have if `exact`."""
-    if not isinstance(value, Variable):
+    if not isinstance(value, Tensor):
         return wrap(np.asarray(value, input.array.dtype))
     if exact and value.array.dtype != input.array.dtype:
         raise RuntimeError(
@@ -108,7 +107,8 @@ def put(
     mask = indices[0]
     if not add and mask.array.dtype.kind == "b" and len(dims) == value.array.size == 1:
         rest = input.array.ndim - dims[0] - mask.array.ndim
-        return where(mask.reshape(*mask.array.shape, *[1] * rest), value.reshape(()), input)
+        wide = mask.reshape(*mask.array.shape, *[1] * rest)
+        return masked_fill(input, wide, value.reshape(()))
     return apply(Put(dims, reduce="add" if add else "none"), input, value, *indices)
 
 
@@ -127,7 +127,7 @@ def index_put(
 def axis(input: Tensor, dim: int) -> int:
     """The dimension, not negative; there must be one."""
     if not input.array.ndim:
-        raise NotImplementedError("places in a tensor of no dimensions: use input.reshape(1)")
+        raise NotImplementedError("dim of a tensor that has none: use input.reshape(1)")
     return normalize_dim(dim, input.array.ndim)
 
 
@@ -212,7 +212,7 @@ def _along(input: Tensor, dim: int, index: Tensor, src: Any = None) -> int:
     """The dimension, if `index` fits into `input` (in all others) and into `src`."""
     at, shape = _dim(input, dim, index), index.array.shape
     for t, free in ((input, at), (src, -1)):
-        sizes = t.array.shape if isinstance(t, Variable) else shape
+        sizes = t.array.shape if isinstance(t, Tensor) else shape
         fits = [n <= m or d == free for d, (n, m) in enumerate(zip(shape, sizes, strict=False))]
         if len(shape) != len(sizes) or not all(fits):
             raise RuntimeError(f"the index {shape} must fit into input and src; got {sizes}")
@@ -242,9 +242,10 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 
 def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
     """`value` (a number, or a tensor of no dimensions) where the mask is true."""
-    if mask.array.dtype != np.bool_ or (isinstance(value, Variable) and value.array.ndim):
+    if mask.array.dtype != np.bool_ or (isinstance(value, Tensor) and value.array.ndim):
         raise RuntimeError("masked_fill needs a mask of bool, and one number")
-    return where(mask, _value(input, value, exact=False), input)
+    found: Tensor = where(mask, _value(input, value, exact=False), input)
+    return found
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -261,7 +262,8 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     if np.count_nonzero(mask.array) > source.array.size:
         raise RuntimeError(f"source must fill the mask; got {source.array.size} elements")
     place = (mask.reshape(-1).cumsum(0) - 1).clamp(min=0).reshape(mask.array.shape)
-    return where(mask, take(_value(input, source), place), input)
+    found: Tensor = where(mask, take(_value(input, source), place), input)
+    return found
 
 
 def broadcast_shapes(*shapes: int | Sequence[int]) -> tuple[int, ...]:

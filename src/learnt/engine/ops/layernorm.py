@@ -72,6 +72,8 @@ class RMSNorm(LayerNorm):
 
 def _check(input: Tensor, normalized_shape: Sequence[int], *parameters: Tensor | None) -> None:
     wanted = tuple(normalized_shape)
+    if input.array.dtype.kind != "f":
+        raise NotImplementedError(f"layer_norm and rms_norm of {input.array.dtype}")
     if not wanted or tuple(input.shape[-len(wanted) :]) != wanted:
         raise RuntimeError(
             f"normalized_shape must be the last dimensions of the input, one or more; got "
@@ -92,7 +94,7 @@ def layer_norm(
     """Mean 0, variance 1 over the last dimensions (`normalized_shape`); then · weight + bias."""
     _check(input, normalized_shape, weight, bias)
     if weight is None and bias is not None:
-        weight = wrap(np.ones(bias.shape, bias.dtype))
+        weight = wrap(np.ones_like(bias.array))
     parameters = (p for p in (weight, bias) if p is not None)
     return apply(LayerNorm(len(normalized_shape), eps), input, *parameters)
 
@@ -105,5 +107,7 @@ def rms_norm(
 ) -> Tensor:
     """Mean square 1 over the last dimensions; then · weight.  ε is the dtype's own by default."""
     _check(input, normalized_shape, weight)
-    op = RMSNorm(len(normalized_shape), float(np.finfo(input.dtype).eps) if eps is None else eps)
+    op = RMSNorm(
+        len(normalized_shape), float(np.finfo(input.array.dtype).eps) if eps is None else eps
+    )
     return apply(op, input) if weight is None else apply(op, input, weight)

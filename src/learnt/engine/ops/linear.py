@@ -132,3 +132,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return matmul(input, weight) if bias is None else matmul(input, weight) + bias
     parameters = (weight,) if bias is None else (weight, bias)
     return apply(Linear(), input, *parameters)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """yₖ = x₁ Wₖ x₂ᵀ + bₖ; x₁ (…, n), x₂ (…, m), weight (out, n, m), bias (out) → (…, out)."""
+    products = input1.unsqueeze(-1) * input2.unsqueeze(-2)  # (…, n, m)
+    return linear(products.flatten(-2), weight.flatten(1), bias)

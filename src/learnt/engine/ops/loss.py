@@ -22,115 +22,80 @@ from learnt.engine.ops.pointwise import constant, pointwise
 
 Flag = bool | None
 Weight = Tensor | None
+OLD = "size_average reduce reduction"  # options, of which the first two came before the third
 
 
-class NLL(Op):
-    """L = −Σᵢ wᵢ·xᵢₜ, t the class of row i, or the mean L/Σw; ∂L/∂xᵢₜ = −wᵢ, and 0 elsewhere.
+class CrossEntropy(Op):
+    """L = −Σᵢ wᵢ·log pᵢₜ, t the class of row i, or its mean L/Σw; p = softmax(x), or eˣ itself.
 
-    x (M, C) log-probabilities, target (M), weight (C): wᵢ is that of class t, or 1; and 0 where
-    the class is to be `ignored`.
+    Fused: ∂L/∂xᵢⱼ = wᵢ·(pᵢⱼ − [j = t]), or −wᵢ·[j = t] without softmax. Shapes: x (M, C), target
+    (M), q (C): wᵢ is q of class t, or 1, and 0 where the class is `ignored`. With smoothing s, a
+    row's loss is (1 − s) of this, and s/C of −Σₖ qₖ·log pᵢₖ.  (Szegedy et al. 2016, section 7)
     """
 
-    twin = "NegativeLogLikelihoodLoss"
+    def __init__(self, softmax: bool, reduction: str, ignored: int, smoothing: float = 0) -> None:
+        self.softmax, self.reduction, self.ignored, self.s = softmax, reduction, ignored, smoothing
 
-    def __init__(self, reduction: str, ignored: int, smoothing: float = 0.0) -> None:
-        self.reduction, self.ignored, self.smoothing = reduction, ignored, smoothing
-
-    def weigh(self, x: Array, target: Array, weight: Array | None) -> None:
-        """Where the classes are in x, and what each row weighs."""
+    def forward(self, x: Array, target: Array, q: Array | None = None) -> Array:
         self.shape, self.out = x.shape, target == self.ignored
         t = np.where(self.out, 0, target) if self.out.any() else target
         if t.size and not 0 <= t.min() <= t.max() < x.shape[1]:
-            raise IndexError(
-                f"classes must be from 0 to {x.shape[1] - 1}; got {t.min()} to {t.max()}"
-            )
-        self.at = np.arange(len(t)), t
-        self.w = (1 if weight is None else weight[t]) * np.asarray(~self.out, x.dtype)
-
-    def reduced(self, losses: Array) -> Array:
-        losses[self.out] = 0  # also what is nan
-        if self.reduction == "none":
-            return losses
-        total = np.add.reduce(self.w) if self.reduction == "mean" else 1
+            raise IndexError(f"classes must be below {x.shape[1]}; got {t.min()} to {t.max()}")
+        self.q = ones(x.shape[1], x.dtype.char) if q is None else q
+        self.at, self.w = (np.arange(len(t)), t), self.q[t] * np.asarray(~self.out, x.dtype)
         with SILENT():
-            return np.asarray(np.add.reduce(losses) / total, losses.dtype)
+            losses = self.of_scores(x) if self.softmax else -x[self.at] * self.w
+            losses[self.out] = 0  # also what is nan
+            self.total = np.add.reduce(self.w) if self.reduction == "mean" else 1
+            none = self.reduction == "none"
+            return losses if none else np.asarray(np.add.reduce(losses) / self.total, x.dtype)
 
-    def by_row(self, grad: Array) -> Array:
-        """The gradient of each row's own loss."""
-        return grad / np.add.reduce(self.w) if self.reduction == "mean" else grad
-
-    def forward(self, x: Array, target: Array, weight: Array | None = None) -> Array:
-        self.weigh(x, target, weight)
-        return self.reduced(-x[self.at] * self.w)
+    def of_scores(self, x: Array) -> Array:
+        """The loss of each row, and what its gradient needs, in blocks that fit in the cache."""
+        rows, classes = x.shape
+        self.p, self.sums = np.empty(x.shape, x.dtype), np.empty((rows, 1), x.dtype)
+        (here, every), step = np.empty((2, rows), x.dtype), max(1, BLOCK // max(1, classes))
+        for at in [slice(i, i + step) for i in range(0, rows, step)]:
+            p = np.subtract(x[at], np.maximum.reduce(x[at], axis=1, keepdims=True), self.p[at])
+            here[at] = p[np.arange(len(p)), self.at[1][at]]
+            if self.s:
+                np.dot(p, self.q, every[at])
+            np.exp(p, p)
+            self.sums[at] = row_sums(p)
+        logs = np.log(self.sums[:, 0])
+        losses: Array = self.w * (logs - here)
+        if self.s:
+            losses *= 1 - self.s
+            losses += (np.add.reduce(self.q) * logs - every) * (self.s / classes)
+        return losses
 
     def backward(self, grad: Array) -> Grads:
-        dx = np.zeros(self.shape, grad.dtype)
         with SILENT():
-            dx[self.at] = -self.w * self.by_row(grad)
+            grad = np.broadcast_to(grad / np.asarray(self.total, grad.dtype), self.shape[:1])
+            here, even = self.w * grad * (1 - self.s), grad * (self.s / self.shape[1])
+            if self.softmax:
+                every = here + even * np.add.reduce(self.q) if self.s else here
+                dx = self.p * (every[:, None] / self.sums)
+            else:
+                dx = np.zeros(self.shape, grad.dtype)
+            dx[self.at] -= here
+            if self.s:
+                dx -= np.multiply.outer(even, self.q)
+        dx[self.out] = 0
         return (dx, None, None)[: len(self.needs)]
 
     def onnx(self, graph: GraphBuilder, *names: str) -> str:
-        if self.smoothing:
+        if self.s:
             raise NotImplementedError("export of cross_entropy with label_smoothing")
-        return graph.add(self.twin, *names, ignore_index=self.ignored, reduction=self.reduction)
+        kind = "SoftmaxCrossEntropyLoss" if self.softmax else "NegativeLogLikelihoodLoss"
+        return graph.add(kind, *names, ignore_index=self.ignored, reduction=self.reduction)
 
 
-class CrossEntropy(NLL):
-    """L = −Σᵢ wᵢ·log softmax(x)ᵢₜ, fused: ∂L/∂xᵢⱼ = wᵢ·(softmax(x)ᵢⱼ − [j = t]).
-
-    With smoothing s, a row's loss is (1 − s) of this, and s/C of the sum of −log softmax(x)ᵢₖ
-    over all classes k, weighed by their weights q.  (Szegedy et al. 2016, section 7)
-    """
-
-    twin = "SoftmaxCrossEntropyLoss"
-
-    def forward(self, x: Array, target: Array, weight: Array | None = None) -> Array:
-        self.weigh(x, target, weight)
-        rows, classes = x.shape
-        self.p, self.sums = np.empty(x.shape, x.dtype), np.empty((rows, 1), x.dtype)
-        self.q = ones(classes, x.dtype.char) if weight is None else weight
-        here, all_of_it = np.empty((2, rows), x.dtype)
-        step = max(1, BLOCK // max(1, classes))
-        with SILENT():
-            for at in [slice(i, i + step) for i in range(0, rows, step)]:  # they fit in the cache
-                top = np.maximum.reduce(x[at], axis=1, keepdims=True)
-                p = np.subtract(x[at], top, self.p[at])
-                here[at] = p[np.arange(len(p)), self.at[1][at]]
-                if self.smoothing:
-                    np.dot(p, self.q, all_of_it[at])
-                np.exp(p, p)
-                self.sums[at] = row_sums(p)
-            logs = np.log(self.sums[:, 0])
-            losses = self.w * (logs - here)
-            if self.smoothing:
-                losses *= 1 - self.smoothing
-                losses += (np.add.reduce(self.q) * logs - all_of_it) * (self.smoothing / classes)
-        return self.reduced(losses)
-
-    def backward(self, grad: Array) -> Grads:
-        with SILENT():
-            by_row = self.by_row(grad)
-            here = self.w * by_row * (1 - self.smoothing)
-            even = by_row * (self.smoothing / self.shape[1])
-            all_of_it = here + even * np.add.reduce(self.q) if self.smoothing else here
-            dx = self.p * (all_of_it[:, None] / self.sums)
-            dx[self.at] -= here
-            if self.smoothing:
-                dx -= np.multiply.outer(np.broadcast_to(even, len(dx)), self.q)
-        if self.out.any():
-            dx[self.out] = 0
-        return (dx, None, None)[: len(self.needs)]
-
-
-def _by_class(op: NLL, input: Tensor, target: Tensor, weight: Weight) -> Tensor:
+def _by_class(op: CrossEntropy, input: Tensor, target: Tensor, weight: Weight) -> Tensor:
     """The loss of (N, C, …) and classes (N, …), or of (C) and one class: each place a row."""
-    x, t = input.array, target.array
-    dim = min(x.ndim - 1, 1)
+    x, t, dim = input.array, target.array, min(input.array.ndim - 1, 1)
     if not x.ndim or t.shape != x.shape[:dim] + x.shape[dim + 1 :]:
-        raise ValueError(
-            f"classes (N, …) must fit (N, C, …); got {t.shape} and {x.shape} (or probabilities, "
-            "of the same shape)"
-        )
+        raise ValueError(f"classes (N, …) must fit (N, C, …); got {t.shape} and {x.shape}")
     if t.dtype.kind not in "iu":
         raise RuntimeError(f"classes must be whole numbers (int64); got {t.dtype}")
     rows = input if x.ndim == 2 else input.movedim(dim, -1).reshape(-1, x.shape[dim])
@@ -139,7 +104,7 @@ def _by_class(op: NLL, input: Tensor, target: Tensor, weight: Weight) -> Tensor:
 
 
 def _named(reduction: str, size_average: Flag, reduce: Flag, *others: str) -> str:
-    """The reduction, also from the two options that were there before it."""
+    """The reduction, also by the two options that came before it."""
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
     if reduction not in ("none", "mean", "sum", *others):
@@ -147,12 +112,20 @@ def _named(reduction: str, size_average: Flag, reduce: Flag, *others: str) -> st
     return reduction
 
 
+def _reduced(losses: Tensor, reduction: str, total: Tensor | int | None = None) -> Tensor:
+    if reduction == "none":
+        return losses
+    if reduction == "sum":
+        return losses.sum()
+    return losses.mean() if total is None else losses.sum() / total
+
+
 def nll_loss(
     input: Tensor, target: Tensor, weight: Weight = None, size_average: Flag = None,
     ignore_index: int = -100, reduce: Flag = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """−x at the class; x (N, C, …) log-probabilities, target (N, …)."""
-    op = NLL(_named(reduction, size_average, reduce), ignore_index)
+    op = CrossEntropy(False, _named(reduction, size_average, reduce), ignore_index)
     return _by_class(op, input, target, weight)
 
 
@@ -169,48 +142,39 @@ def cross_entropy(
     """
     reduction = _named(reduction, size_average, reduce)
     if target.array.dtype.kind != "f" or target.array.shape != input.array.shape:
-        op = CrossEntropy(reduction, ignore_index, label_smoothing)
+        op = CrossEntropy(True, reduction, ignore_index, label_smoothing)
         return _by_class(op, input, target, weight)
     dim = min(input.array.ndim - 1, 1)
-    share = label_smoothing / input.array.shape[dim]
-    parts = log_softmax(input, dim) * (target * (1 - label_smoothing) + share)
+    t = target * (1 - label_smoothing) + label_smoothing / input.array.shape[dim]
     if weight is not None:
-        parts = parts * weight.reshape((-1,) + (1,) * (parts.array.ndim - 1 - dim))
-    return _reduced(-parts.sum(dim), reduction)
-
-
-def _reduced(losses: Tensor, reduction: str, total: Tensor | int | None = None) -> Tensor:
-    if reduction == "none":
-        return losses
-    if reduction == "mean" and total is None:
-        return losses.mean()
-    return losses.sum() if reduction == "sum" else losses.sum() / total
+        t = t * weight.reshape((-1,) + (1,) * (t.array.ndim - 1 - dim))
+    return _reduced(-(log_softmax(input, dim) * t).sum(dim), reduction)
 
 
 def loss(name: str, says: str, options: str, f: Callable[..., Any]) -> Callable[..., Tensor]:
     """A function of tensors from its row in the table.
 
-    `options` are PyTorch's, in its order; of those that do not name the reduction, `f` gives the
-    losses, and for some what their mean divides by.
+    `options` are PyTorch's, in its order. Of those that are not about reduction, `f` gives the
+    losses; some with what their mean divides by.
     """
-    known: dict[str, Any] = {"reduction": "mean", "size_average": None, "reduce": None}
+    empty, kind = inspect.Parameter.empty, inspect.Parameter.POSITIONAL_OR_KEYWORD
     own = iter(inspect.signature(f).parameters.values())
+    known: dict[str, Any] = {"reduction": "mean", "size_average": None, "reduce": None}
     defaults = {n: known[n] if n in known else next(own).default for n in options.split()}
     others = ["batchmean"] if name == "kl_div" else []
 
     def function(*args: Any, **kwargs: Any) -> Tensor:
         given = {**defaults, **dict(zip(defaults, args, strict=False)), **kwargs}
-        if len(given) > len(defaults) or any(v is inspect.Parameter.empty for v in given.values()):
-            raise TypeError(f"{name} takes {', '.join(defaults)}; got {', '.join(kwargs)}")
-        legacy = [given.pop(n, None) for n in ("size_average", "reduce")]
-        reduction = _named(given.pop("reduction"), *legacy, *others)
+        if len(given) > len(defaults) or any(v is empty for v in given.values()):
+            raise TypeError(f"{name} takes {', '.join(defaults)}; got {len(args)} and {[*kwargs]}")
+        old = [given.pop(n, None) for n in ("size_average", "reduce")]
+        reduction = _named(given.pop("reduction"), *old, *others)
         found = f(*given.values())
         losses, total = found if isinstance(found, tuple) else (found, None)
         if reduction == "batchmean":
             reduction, total = "mean", len(losses)
         return _reduced(losses, reduction, total)
 
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     named = [inspect.Parameter(n, kind, default=d) for n, d in defaults.items()]
     function.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
     function.__name__ = function.__qualname__ = name
@@ -225,72 +189,52 @@ def _log(x: Array) -> Array:
 def _bce_twin(g: GraphBuilder, x: str, t: str) -> str:
     one, low = constant(g, x, 1), constant(g, x, -100)
     sides = [(t, x), (g.add("Sub", one, t), g.add("Sub", one, x))]
-    return g.add("Neg", g.add("Add", *(
-        g.add("Mul", a, g.add("Max", g.add("Log", b), low)) for a, b in sides
-    )))  # fmt: skip
+    parts = [g.add("Mul", a, g.add("Max", g.add("Log", b), low)) for a, b in sides]
+    return g.add("Neg", g.add("Add", *parts))
 
 
-_bce1 = pointwise(
-    "bce",
-    lambda a, b: -(b * _log(a) + (1 - b) * _log(1 - a)),
-    (lambda a, b: (a - b) / np.maximum((1 - a) * a, 1e-12), lambda a: _log(1 - a) - _log(a)),
-    _bce_twin,
-    "−(t·log x + (1 − t)·log(1 − x)), each log at least −100",
-)
-_logits1 = pointwise(
-    "bce_with_logits",
-    lambda a, b: np.maximum(a, 0) - a * b + np.log1p(np.exp(-np.abs(a))),
+# fmt: off
+_bce1 = pointwise("bce", lambda a, b: -(b * _log(a) + (1 - b) * _log(1 - a)), (
+    lambda a, b: (a - b) / np.maximum((1 - a) * a, 1e-12), lambda a: _log(1 - a) - _log(a)),
+    _bce_twin, "−(t·log x + (1 − t)·log(1 − x)), each log at least −100")
+_logits1 = pointwise("logits", lambda a, b: np.maximum(a, 0) - a * b + np.log1p(np.exp(-np.abs(a))),
     (lambda a, b: 1 / (1 + np.exp(-a)) - b, lambda a: -a),
-    lambda g, x, t: g.add("Sub", g.add("Softplus", x), g.add("Mul", x, t)),
-    "log(1 + eˣ) − t·x",
-)
+    lambda g, x, t: g.add("Sub", g.add("Softplus", x), g.add("Mul", x, t)), "log(1 + eˣ) − t·x")
+# fmt: on
 
 
-def _alike(name: str, t: Tensor, x: Tensor) -> None:
+def _bce(x: Tensor, t: Tensor, weight: Weight = None, pos_weight: Any = False) -> Tensor:
+    """Of probabilities if `pos_weight` is False, else of scores."""
     if x.array.shape != t.array.shape:
-        raise ValueError(f"{name} must have the input's shape {x.array.shape}; got {t.array.shape}")
-
-
-def _times(losses: Tensor, weight: Weight) -> Tensor:
+        raise ValueError(f"target must have the shape {x.array.shape} of input; got {t.shape}")
+    if pos_weight is not False:
+        more = None if pos_weight is None else ((pos_weight - 1) * t + 1) * softplus(-x)
+        losses = apply(_logits1(), x, t) if more is None else (1 - t) * x + more
+    elif x.array.size and not (x.array.min() >= 0 and x.array.max() <= 1):
+        raise RuntimeError("input of binary_cross_entropy must be probabilities, from 0 to 1")
+    else:
+        losses = apply(_bce1(), x, t)
     return losses if weight is None else losses * weight
 
 
 def _weighed(losses: Tensor, weight: Weight) -> Any:
     if weight is None:
         return losses
-    _alike("weight", weight, losses)
+    if weight.array.shape != losses.array.shape:
+        raise ValueError(f"weight must have the shape {losses.shape}; got {weight.shape}")
     return losses * weight, weight.sum()
 
 
-def _bce(x: Tensor, t: Tensor, weight: Weight = None) -> Tensor:
-    _alike("target", t, x)
-    if x.array.size and not (x.array.min() >= 0 and x.array.max() <= 1):
-        raise RuntimeError("input of binary_cross_entropy must be probabilities, from 0 to 1")
-    return _times(apply(_bce1(), x, t), weight)
-
-
-def _logits(x: Tensor, t: Tensor, weight: Weight = None, pos_weight: Weight = None) -> Tensor:
-    _alike("target", t, x)
-    if pos_weight is None:
-        return _times(apply(_logits1(), x, t), weight)
-    return _times((1 - t) * x + ((pos_weight - 1) * t + 1) * softplus(-x), weight)
-
-
-def _smooth_l1(x: Tensor, t: Tensor, beta: float = 1.0) -> Tensor:
+def _bent(x: Tensor, t: Tensor, width: float) -> Any:
+    """|x − t|²/2 up to `width`, then straight on."""
     away = (x - t).abs()
-    return where(away < beta, away.square() * (0.5 / beta), away - 0.5 * beta) if beta else away
+    return where(away <= width, away.square() * 0.5, (away - 0.5 * width) * width)
 
 
-def _huber(x: Tensor, t: Tensor, delta: float = 1.0, weight: Weight = None) -> Tensor:
-    away = (x - t).abs()
-    losses = where(away <= delta, away.square() * 0.5, (away - 0.5 * delta) * delta)
-    return _times(losses, weight)
-
-
-def _cosine(x1: Tensor, x2: Tensor, t: Tensor, margin: float = 0.0) -> Tensor:
+def _cosine(x1: Tensor, x2: Tensor, t: Tensor, margin: float = 0.0) -> Any:
     squares = ((x1 * x1).sum(-1) + 1e-12) * ((x2 * x2).sum(-1) + 1e-12)
     alike = (x1 * x2).sum(-1) / squares.sqrt()
-    return where(t == 1, 1 - alike, 0) + where(t == -1, (alike - margin).clamp(min=0), 0)
+    return where(t == 1, 1 - alike, where(t == -1, (alike - margin).clamp(min=0), 0))
 
 
 def _poisson(
@@ -299,15 +243,14 @@ def _poisson(
     losses = x.exp() - t * x if log_input else x - t * (x + eps).log()
     above = t.clamp(min=1)
     stirling = above * above.log() - above + (above * (2 * math.pi)).log() * 0.5  # ≈ log t!
-    return losses + where(t > 1, stirling, 0) if full else losses
+    return losses + (stirling * (t > 1)) if full else losses
 
 
-def _gaussian(x: Tensor, t: Tensor, var: Any, full: bool = False, eps: float = 1e-6) -> Tensor:
+def _gaussian(x: Tensor, t: Tensor, var: Any, full: bool = False, eps: float = 1e-6) -> Any:
     var = x.detach() * 0 + var if isinstance(var, float) else var
     if (var.array < 0).any():
         raise ValueError("var has negative entry/entries")
-    fixed = var.detach()
-    var = var + (fixed.clamp(min=eps) - fixed)  # gradients pass where it is clamped, too
+    var = var + (var.detach().clamp(min=eps) - var.detach())  # its gradient passes all the same
     if var.array.shape == x.array.shape[:-1]:
         var = var.unsqueeze(-1)
     return (var.log() + (x - t).square() / var + full * math.log(2 * math.pi)) * 0.5
@@ -327,23 +270,24 @@ def _triplet(
 
 
 # fmt: off
-OLD = "size_average reduce reduction"
 mse_loss = loss("mse_loss", "(x − t)²", f"input target {OLD} weight",
     lambda x, t, weight=None: _weighed((x - t).square(), weight))
 l1_loss = loss("l1_loss", "|x − t|", f"input target {OLD} weight",
     lambda x, t, weight=None: _weighed((x - t).abs(), weight))
-smooth_l1_loss = loss("smooth_l1_loss", "(x − t)²/2β, but |x − t| − β/2 from β on  (Girshick 2015)",
-    f"input target {OLD} beta", _smooth_l1)
+smooth_l1_loss = loss("smooth_l1_loss", "(x − t)²/2β, but |x − t| − β/2 beyond β  (Girshick 2015)",
+    f"input target {OLD} beta",
+    lambda x, t, beta=1.0: _bent(x, t, beta) / beta if beta else (x - t).abs())
 huber_loss = loss("huber_loss", "(x − t)²/2, but δ(|x − t| − δ/2) beyond δ  (Huber 1964)",
-    "input target reduction delta weight", _huber)
+    "input target reduction delta weight",
+    lambda x, t, delta=1.0, w=None: _bent(x, t, delta) if w is None else _bent(x, t, delta) * w)
 kl_div = loss("kl_div", "t·(log t − x), x log-probabilities  (Kullback & Leibler 1951)",
     f"input target {OLD} log_target",
     lambda x, t, log_target=False: t.exp() * (t - x) if log_target else xlogy(t, t) - t * x)
 binary_cross_entropy = loss("binary_cross_entropy", "−(t·log x + (1 − t)·log(1 − x))",
-    f"input target weight {OLD}", _bce)
+    f"input target weight {OLD}", lambda x, t, weight=None: _bce(x, t, weight))
 binary_cross_entropy_with_logits = loss("binary_cross_entropy_with_logits",
-    "Binary cross-entropy of σ(x), without overflow",
-    f"input target weight {OLD} pos_weight", _logits)
+    "Binary cross-entropy of σ(x), without overflow", f"input target weight {OLD} pos_weight",
+    lambda x, t, weight=None, pos_weight=None: _bce(x, t, weight, pos_weight))
 cosine_embedding_loss = loss("cosine_embedding_loss",
     "1 − cos(x₁, x₂) where t = 1, max(cos(x₁, x₂) − margin, 0) where t = −1",
     f"input1 input2 target margin {OLD}", _cosine)

@@ -23,13 +23,10 @@ class Pad(Op):
 
     def forward(self, x: Array) -> Array:
         self.shape = x.shape
-        ends = [n + min(q, 0) for n, (_, q) in zip(x.shape, self.pads, strict=True)]
-        self.seen = tuple([slice(max(-p, 0), e) for (p, _), e in zip(self.pads, ends, strict=True)])
-        self.inside = tuple(
-            [slice(max(p, 0), p + e) for (p, _), e in zip(self.pads, ends, strict=True)]
-        )
-        sizes = [n + p + q for n, (p, q) in zip(x.shape, self.pads, strict=True)]
-        z = np.full_like(x, self.filler, shape=sizes)
+        each = [(n, p, q) for n, (p, q) in zip(x.shape, self.pads, strict=True)]
+        self.seen = tuple([slice(max(-p, 0), n + min(q, 0)) for n, p, q in each])
+        self.inside = tuple([slice(max(p, 0), n + p + min(q, 0)) for n, p, q in each])
+        z = np.full_like(x, self.filler, shape=list(map(sum, each)))
         z[self.inside] = x[self.seen]
         return z
 
@@ -80,12 +77,9 @@ def pad(
         return apply(Pad([(0, 0)] * (len(shape) - n) + sides, value or 0), input)
     if mode not in MODES or not n + 1 <= len(shape) <= n + 2 or not 1 <= n <= 3:
         raise NotImplementedError(f"pad by mode={mode!r} of {n} dimensions of shape {shape}")
-    most = [m - 1 if mode == "reflect" else m for m in sizes]
-    if (
-        value
-        or 0 in sizes
-        or (mode != "replicate" and any(max(s) > m for s, m in zip(sides, most, strict=True)))
-    ):
+    left = [m + min(p, 0) + min(q, 0) for m, (p, q) in zip(sizes, sides, strict=True)]
+    most = {"reflect": [m - 1 for m in sizes], "circular": left}.get(mode, [])
+    if value or 0 in sizes or any(max(s) > m for s, m in zip(sides, most, strict=False)):
         raise RuntimeError(f"pad by {mode!r} repeats what is there once; got {pad} for {shape}")
     axes = [border(m, *side, mode) for m, side in zip(sizes, sides, strict=True)]
     return apply(Resample(axes), input)

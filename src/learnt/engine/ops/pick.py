@@ -4,6 +4,7 @@ NumPy's rules say what is picked; backwards, the gradients are added up where th
 """
 
 from collections.abc import Sequence
+from math import prod
 from types import NoneType
 from typing import Any
 
@@ -97,7 +98,7 @@ class Pick(Op):
         if len(arrays) > 1 and (masks or end - first > len(arrays)):
             raise NotImplementedError("export of x[i, :, j], or of a mask beside another tensor")
         if end - first > 1:
-            sizes = (*shape[:first], int(np.prod(shape[first:end])), *shape[end:])
+            sizes = (*shape[:first], prod(shape[first:end]), *shape[end:])
             x = graph.add("Reshape", x, graph.constant(sizes, "int64"))
         if masks:
             flat = graph.constant([-1], "int64")
@@ -151,7 +152,7 @@ class Put(Pick):
         place = int64(graph, indices[0])
         if not self.along:  # then a whole row has the same place
             rest = shape[self.dims[-1] + width(arrays[-1]) :]
-            rows = int(np.prod(wanted[at : len(wanted) - len(rest)]))
+            rows = prod(wanted[at : len(wanted) - len(rest)])
             sizes = np.array((*shape[:at], rows, *rest))
             x, place = self.merged(graph, x, indices)
             column = graph.constant((-1, *[1] * len(rest)), "int64")
@@ -191,9 +192,9 @@ def spread(shape: tuple[int, ...], places: tuple[Any, ...], values: Array) -> Ar
     if all(type(p) is not slice and p.dtype.kind != "b" for p in places) and 0 not in lead:
         rows = np.ravel_multi_index(places, lead, mode="wrap")
     else:
-        rows = np.arange(np.prod(lead, dtype=np.int64)).reshape(lead)[places]
+        rows = np.arange(prod(lead)).reshape(lead)[places]
     values = np.broadcast_to(values, rows.shape + rest)
-    return scatter_rows((int(np.prod(lead)), *rest), rows, values).reshape(shape)
+    return scatter_rows((prod(lead), *rest), rows, values).reshape(shape)
 
 
 def scatter_rows(shape: tuple[int, ...], indices: Array, grad: Array) -> Array:
@@ -201,7 +202,7 @@ def scatter_rows(shape: tuple[int, ...], indices: Array, grad: Array) -> Array:
 
     Short rows are added number by number, all at once, and long ones row by row: each is faster.
     """
-    back = np.zeros((shape[0], int(np.prod(shape[1:]))), grad.dtype)
+    back = np.zeros((shape[0], prod(shape[1:])), grad.dtype)
     n, rows = back.shape[1], indices.reshape(-1)
     pieces = grad.reshape(rows.size, n)
     if n < WIDE:

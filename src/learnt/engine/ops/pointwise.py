@@ -15,7 +15,7 @@ from learnt.engine.op import SILENT, Array, Grads, GraphBuilder, Op, unbroadcast
 Function = Callable[[Tensor], Tensor]
 Slope = Callable[..., Any] | int
 Write = str | Callable[..., str]  # an operator of ONNX, or what writes several
-PLACES = {"x": 0, "a": 0, "b": 1, "c": 2}  # the inputs, by the names that slopes give them
+PLACES = {"x": 0, "a": 0, "b": 1, "c": 2, "z": -1}  # of what slopes are functions of
 
 
 class Pointwise(Op):
@@ -27,7 +27,8 @@ class Pointwise(Op):
 
     f: ClassVar[Callable[..., Any]]
     slopes: ClassVar[tuple[Slope, ...]]
-    names: ClassVar[tuple[tuple[str, ...], ...]]  # of each slope's parameters
+    names: ClassVar[list[list[str]]]  # of each slope's parameters, …
+    uses: ClassVar[list[tuple[int, str]]]  # … and one after the other, with the slope's place
     write: ClassVar[Write]
 
     def forward(self, *inputs: Array) -> Array:
@@ -35,9 +36,10 @@ class Pointwise(Op):
             z: Array = type(self).f(*inputs)
         if self.needs:
             self.shapes = [i.shape for i in inputs]
-            for need, names in zip(self.needs, self.names, strict=True):
-                for name in names if need else ():
-                    setattr(self, name, z if name == "z" else inputs[PLACES[name]])
+            known = (*inputs, z)
+            for i, name in self.uses:
+                if self.needs[i]:
+                    setattr(self, name, known[PLACES[name]])
         return z
 
     def backward(self, grad: Array) -> Grads:
@@ -64,14 +66,15 @@ def pointwise(
     name: str, f: Callable[..., Any], slopes: tuple[Slope, ...], write: Write, says: str
 ) -> Callable[[], Op]:
     """The operation of a row; without slopes gradients stop there."""
-    names = tuple(
-        tuple(n for n in inspect.signature(s).parameters if n in PLACES or n == "z")
-        if callable(s)
-        else ()
+    names = [
+        [n for n in inspect.signature(s).parameters if n in PLACES] if callable(s) else []
         for s in slopes
+    ]
+    uses = [(i, name) for i, some in enumerate(names) for name in some]
+    parts = {"f": f, "slopes": slopes, "names": names, "uses": uses, "write": write}
+    op: Any = type(
+        name.capitalize(), (Pointwise,), {**parts, "differentiable": bool(slopes), "__doc__": says}
     )
-    parts = {"f": f, "slopes": slopes, "names": names, "write": write, "__doc__": says}
-    op: Any = type(name.capitalize(), (Pointwise,), {**parts, "differentiable": bool(slopes)})
     return op  # type: ignore[no-any-return]
 
 
@@ -131,25 +134,14 @@ def _sigmoid(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
 
-def _exp2_twin(graph: GraphBuilder, x: str) -> str:
-    return graph.add("Pow", constant(graph, x, 2), x)
-
-
-def _finite_twin(graph: GraphBuilder, x: str) -> str:
-    return graph.add("Not", graph.add("IsNaN", graph.add("Sub", x, x)))  # ∞ − ∞ is nan
-
-
-def _invert_twin(graph: GraphBuilder, x: str) -> str:
-    return graph.add("Not" if graph.traced(x).dtype == bool else "BitwiseNot", x)
-
-
 LN2, LN10 = np.log(2.0).item(), np.log(10.0).item()
 WHOLE, ANY = "iuf", "biuf"  # kinds
 
 # fmt: off
 # name               z = f(x)         ∂z/∂x        ONNX and words; kinds
 exp = unary("exp",   np.exp,   lambda z: z,           "Exp", "eˣ")
-exp2 = unary("exp2", np.exp2,  lambda z: z * LN2,     _exp2_twin, "2ˣ")
+exp2 = unary("exp2", np.exp2,  lambda z: z * LN2,
+             lambda g, x: g.add("Pow", constant(g, x, 2), x), "2ˣ")
 expm1 = unary("expm1", np.expm1, lambda z: z + 1,     chain("Exp", ("Sub", 1)), "eˣ − 1")
 log = unary("log",   np.log,   lambda x: 1 / x,       "Log", "The natural logarithm")
 log1p = unary("log1p", np.log1p, lambda x: 1 / (1 + x), chain(("Add", 1), "Log"), "log(1 + x)")
@@ -180,11 +172,15 @@ tanh = unary("tanh", np.tanh,  lambda z: 1 - z * z,   "Tanh", "The hyperbolic ta
 sigmoid = unary("sigmoid", _sigmoid, lambda z: z * (1 - z), "Sigmoid", "1 / (1 + e⁻ˣ)")
 isnan = unary("isnan", np.isnan, None,                "IsNaN", "Is it not a number?", ANY)
 isinf = unary("isinf", np.isinf, None,                "IsInf", "Is it infinite?", ANY)
-isfinite = unary("isfinite", np.isfinite, None, _finite_twin, "Is it a finite number?", ANY)
+isfinite = unary("isfinite", np.isfinite, None,  # ∞ − ∞ is nan
+                 lambda g, x: g.add("Not", g.add("IsNaN", g.add("Sub", x, x))), "Finite?", ANY)
 logical_not = unary("logical_not", np.logical_not, None,
                     lambda g, x: g.add("Not", g.add("Cast", x, to=9)), "Is it 0 or false?", ANY)
-bitwise_not = unary("bitwise_not", np.invert, None, _invert_twin, "Every bit turned over", "biu")
+bitwise_not = unary("bitwise_not", np.invert, None,
+                    lambda g, x: g.add("Not" if g.traced(x).dtype == bool else "BitwiseNot", x),
+                    "Every bit turned over", "biu")
 # fmt: on
+POWERS = {2: square, 3: cube, 0.5: sqrt, -0.5: rsqrt, -1: reciprocal}  # faster than np.power
 
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:

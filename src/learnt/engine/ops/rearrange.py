@@ -5,13 +5,15 @@ Parts are views, as in PyTorch; what is put together lies in new memory.
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-from learnt.engine.autograd import Tensor, Variable, apply, mode, wrap
-from learnt.engine.op import Array, Grads, GraphBuilder, Op, normalize_dim, normalize_dims
-from learnt.engine.ops.index import masked_fill, put
+from learnt.engine.autograd import Tensor, apply, mode, wrap
+from learnt.engine.op import Array, Grads, GraphBuilder, Op, normalize_dims
+from learnt.engine.ops.index import axis, masked_fill, put
 from learnt.engine.ops.pick import ALL, Slice, scatter_rows
 from learnt.engine.ops.shape import Dims, cat, expand, movedim, own, reshape, unpack
 
@@ -21,19 +23,19 @@ class Strided(Op):
 
     view = True
 
-    def __init__(self, shape: Sequence[int], steps: Array) -> None:
-        self.wanted, self.steps = shape, steps  # (z.ndim, x.ndim)
+    def __init__(self, shape: Sequence[int], steps: Array, overlap: bool = False) -> None:
+        self.wanted, self.steps, self.overlap = shape, steps, overlap  # steps: (z.ndim, x.ndim)
 
     def forward(self, x: Array) -> Array:
-        self.shape = x.shape
-        return np.lib.stride_tricks.as_strided(x, self.wanted, self.steps @ x.strides)
+        self.shape, strides = x.shape, self.steps @ x.strides
+        return as_strided(x, self.wanted, strides, writeable=x.flags.writeable and not self.overlap)
 
     def places(self) -> Array:
         """Where each z is in x, counted through."""
-        return self.forward(np.arange(np.prod(self.shape)).reshape(self.shape))
+        return self.forward(np.arange(prod(self.shape)).reshape(self.shape))
 
     def backward(self, grad: Array) -> Grads:
-        back = scatter_rows((int(np.prod(self.shape)),), self.places(), grad)
+        back = scatter_rows((prod(self.shape),), self.places(), grad)
         return (back.reshape(self.shape),)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
@@ -69,6 +71,24 @@ class Piece(Slice):
         return (buffer if known is None else None,)  # the first has brought it, for all
 
 
+class Flip(Op):
+    """z = x backwards along `dims`; and so is the gradient."""
+
+    def __init__(self, dims: tuple[int, ...]) -> None:
+        self.dims = dims
+
+    def forward(self, x: Array) -> Array:
+        return np.flip(x, self.dims).copy(order="K")
+
+    def backward(self, grad: Array) -> Grads:
+        return (np.flip(grad, self.dims),)
+
+    def onnx(self, graph: GraphBuilder, x: str) -> str:
+        n = len(self.dims)
+        lists = ([-1] * n, [-(2**31)] * n, self.dims, [-1] * n)
+        return graph.add("Slice", x, *[graph.constant(v, "int64") for v in lists]) if n else x
+
+
 def repeat(input: Tensor, *times: Dims, repeats: Sequence[int] | None = None) -> Tensor:
     """Copies side by side: so many along each dimension."""
     each, shape = list(unpack(times, repeats)), input.array.shape
@@ -97,10 +117,10 @@ def repeat_interleave(
         return repeat_interleave(wrap(np.arange(input.array.size)), input, 0)
     if dim is None:
         return repeat_interleave(reshape(input, -1), repeats, 0)
-    if isinstance(repeats, Variable) and mode.trace and repeats.op is not None:
+    if isinstance(repeats, Tensor) and mode.trace and repeats.op is not None:
         raise NotImplementedError("export of repeat_interleave by a number that inputs decide")
-    n = input.array.shape[normalize_dim(dim, input.array.ndim)]
-    times = repeats.array if isinstance(repeats, Variable) else np.asarray(repeats)
+    n = input.array.shape[axis(input, dim)]
+    times = repeats.array if isinstance(repeats, Tensor) else np.asarray(repeats)
     if times.size not in (1, n):
         raise RuntimeError(f"repeats must be one number, or {n} of them; got {times.size}")
     return input.index_select(dim, wrap(np.repeat(np.arange(n), times)))
@@ -124,9 +144,7 @@ def split(
     tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
 ) -> tuple[Tensor, ...]:
     """Views of that size along `dim` (the last may be smaller), or of those sizes."""
-    sizes, at = split_size_or_sections, normalize_dim(dim, tensor.array.ndim)
-    if not tensor.array.ndim:
-        raise RuntimeError("split needs a dimension to split; got a tensor of none")
+    sizes, at = split_size_or_sections, axis(tensor, dim)
     n = tensor.array.shape[at]
     if isinstance(sizes, int) and (sizes > 0 or sizes == n == 0):
         sizes = [min(sizes, n - i) for i in range(0, n, sizes or 1)] or [0]
@@ -137,23 +155,21 @@ def split(
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` views of one size along `dim` (the last may be smaller)."""
-    if chunks < 1 or not input.array.ndim:
-        raise RuntimeError(f"chunk needs a dimension, and at least 1 chunk; got {chunks} chunks")
-    n = input.array.shape[normalize_dim(dim, input.array.ndim)]
+    if chunks < 1:
+        raise RuntimeError(f"chunk needs at least 1 chunk; got {chunks}")
+    n = input.array.shape[axis(input, dim)]
     return split(input, -(-n // chunks) if n else [0] * chunks, dim)
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of all slices along `dim`, without it."""
-    at = normalize_dim(dim, input.array.ndim)
-    if not input.array.ndim:
-        raise RuntimeError("unbind needs a dimension; got a tensor of none")
+    at = axis(input, dim)
     return pieces(input, [(*[ALL] * at, i) for i in range(input.array.shape[at])])
 
 
 def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     """A view of `length` slices along `dim`, from `start` on."""
-    at, first = normalize_dim(dim, input.array.ndim), int(start)
+    at, first = axis(input, dim), int(start)
     n = input.array.shape[at]
     if not -n <= first <= n:
         raise IndexError(f"start must be from {-n} to {n}; got {first}")
@@ -165,14 +181,12 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
     """A view of one slice along `dim`, without it."""
-    return input[(*[ALL] * normalize_dim(dim, input.array.ndim), index)]
+    return input[(*[ALL] * axis(input, dim), index)]
 
 
 def flip(input: Tensor, *axes: Dims, dims: Sequence[int] | None = None) -> Tensor:
     """Backwards along `dims`; a copy."""
-    for d in normalize_dims(tuple(unpack(axes, dims)), input.array.ndim):
-        input = input.index_select(d, wrap(np.arange(input.array.shape[d])[::-1].copy()))
-    return own(input)
+    return apply(Flip(normalize_dims(tuple(unpack(axes, dims)), input.array.ndim)), input)
 
 
 def roll(input: Tensor, shifts: Dims, dims: Dims | None = None) -> Tensor:
@@ -182,10 +196,10 @@ def roll(input: Tensor, shifts: Dims, dims: Dims | None = None) -> Tensor:
     steps, axes = ([v] if isinstance(v, int) else list(v) for v in (shifts, dims))
     if len(steps) != len(axes):
         raise RuntimeError(f"roll needs a shift for each dim; got {shifts} for {dims}")
-    for step, axis in zip(steps, axes, strict=True):
-        n = input.array.shape[normalize_dim(axis, input.array.ndim)]
+    for step, d in zip(steps, axes, strict=True):
+        n = input.array.shape[axis(input, d)]
         at = -step % n if n else 0
-        input = cat([narrow(input, axis, at, n - at), narrow(input, axis, 0, at)], axis)
+        input = cat([narrow(input, d, at, n - at), narrow(input, d, 0, at)], d)
     return input
 
 
@@ -202,7 +216,8 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 def _triangle(input: Tensor, diagonal: int) -> Array:
     if input.array.ndim < 2:
         raise RuntimeError(f"a triangle needs matrices; got shape {input.array.shape}")
-    return np.tri(*input.array.shape[-2:], diagonal, dtype=bool)
+    rows, columns = input.array.shape[-2:]
+    return np.tri(rows, columns, diagonal, dtype=np.bool_)
 
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
@@ -236,12 +251,10 @@ _diagonal = diagonal  # also the name of an argument
 
 def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """A view of all windows of `size` along a dimension, every `step`; they are the last one."""
-    x, at = input.array, normalize_dim(dimension, input.array.ndim)
-    if not x.ndim:
-        raise NotImplementedError("unfold of a tensor of no dimensions: use input.reshape(1)")
+    x, at = input.array, axis(input, dimension)
     if size > x.shape[at] or size < 0 or step < 1:
         raise RuntimeError(f"unfold needs windows that fit into {x.shape}; got {size}, by {step}")
     shape = (*x.shape[:at], (x.shape[at] - size) // step + 1, *x.shape[at + 1 :], size)
     steps = np.eye(x.ndim + 1, x.ndim, dtype=int)
     steps[at, at], steps[-1, at] = step, 1
-    return apply(Strided(shape, steps), input)
+    return apply(Strided(shape, steps, size > step), input)

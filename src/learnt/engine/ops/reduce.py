@@ -39,7 +39,7 @@ def total(x: Array, dims: tuple[int, ...]) -> Array:
             return np.reshape(np.dot(x.reshape(-1, size), ones(size, x.dtype.char)), shape)
         if dims[-1] == k - 1:  # the first
             return _down(x.reshape(math.prod(x.shape[:k]), -1)).reshape(shape)
-    return np.add.reduce(x, axis=dims, keepdims=True)
+    return np.add.reduce(x, axis=dims, dtype=x.dtype, keepdims=True)
 
 
 def _down(x: Array) -> Array:
@@ -86,9 +86,9 @@ class Mean(Sum):
     """z = Σ x / n; ∂z/∂x = 1/n."""
 
     def forward(self, x: Array) -> Array:
-        self.n = math.prod([x.shape[d] for d in self.dims])
+        self.shape, self.n = x.shape, math.prod([x.shape[d] for d in self.dims])
         with SILENT():
-            return np.asarray(np.divide(super().forward(x), self.n, dtype=x.dtype))
+            return self.narrow(np.divide(total(x, self.dims), self.n, dtype=x.dtype))
 
     def backward(self, grad: Array) -> Grads:
         return super().backward(grad / (self.n or 1))
@@ -364,6 +364,6 @@ def prod(
     x = _summable(input, dtype)
     x, at, keepdim = _line(x.reshape(-1), 0, False) if dim is None else _line(x, dim, keepdim)
     if not x.array.shape[at]:
-        return sum(x, at, keepdim) + 1
-    last = cumprod(x, at)[(*[slice(None)] * at, slice(-1, None))]
+        return sum(x, at, keepdim, dtype=x.dtype) + 1
+    last = apply(CumProd(at), x)[(*[slice(None)] * at, slice(-1, None))]
     return last if keepdim else last.squeeze(at)

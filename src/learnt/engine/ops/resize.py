@@ -9,7 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -29,12 +29,13 @@ class Axis:
     matrix: Array  # (after, before)
     runs: tuple[Run, ...]  # every i meets its j in order
     scale: Array | None
+    choice: bool  # each i is one j
 
 
 def cut(matrix: Array, up: int, down: int) -> Axis:
     """A matrix cut into runs (i, j), (i + up, j + down), …"""
     scale = matrix.max(1, keepdims=True)
-    if ((matrix != 0) & (matrix != scale)).any() or (scale == 0).any():
+    if ((matrix != 0) & (matrix != scale)).any() or not scale.all():
         scale = np.ones_like(scale)
     places = defaultdict(list)
     for i, j in np.argwhere(matrix).tolist():
@@ -43,20 +44,22 @@ def cut(matrix: Array, up: int, down: int) -> Axis:
     for _, ((i, j), *more) in sorted(places.items()):
         m, n = more[-1] if more else (i, j)
         weights = (matrix / scale)[range(i, m + 1, up), range(j, n + 1, down)]
-        same = bool((weights == 1).all())
-        runs.append((slice(i, m + 1, up), slice(j, n + 1, down), None if same else weights))
-    return Axis(matrix, tuple(runs), None if (scale == 1).all() else scale[:, 0])
+        one = bool((weights == 1).all())
+        runs.append((slice(i, m + 1, up), slice(j, n + 1, down), None if one else weights))
+    same = bool((scale == 1).all())
+    choice = same and all(w is None for *_, w in runs) and bool((matrix.sum(1) == 1).all())
+    return Axis(matrix, tuple(runs), None if same else scale[:, 0], choice)
 
 
 class Resample(Op):
     """z = M₁ ⊗ … ⊗ M_n · x, on the last n dimensions, one after the other; ∂L/∂x by each Mᵀ."""
 
-    def __init__(self, axes: Sequence[Axis], kind: str = "", **native: Any) -> None:
-        self.axes, self.kind, self.native = list(axes), kind, native  # the ONNX operator for it
+    def __init__(self, axes: Sequence[Axis], **native: Any) -> None:
+        self.axes, self.native = list(axes), native  # the ONNX operator that does it: kind, …
 
     def forward(self, x: Array) -> Array:
         for dim, axis in enumerate(self.axes, -len(self.axes)):
-            x = _mix(x, dim, len(axis.matrix), axis.runs)
+            x = _mix(x, dim, len(axis.matrix), axis.runs, axis.choice)
             if axis.scale is not None:
                 x *= _along(axis.scale, dim, x)
         return x
@@ -65,17 +68,18 @@ class Resample(Op):
         for dim, axis in enumerate(self.axes, -len(self.axes)):
             if axis.scale is not None:
                 grad = grad * _along(axis.scale, dim, grad)
-            back = [(seen, out, w) for out, seen, w in axis.runs]
+            back = [(seen, out, weights) for out, seen, weights in axis.runs]
             grad = _mix(grad, dim, axis.matrix.shape[1], back)
         return (grad,)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
         """A choice is a Gather; else a product, with the dimension brought to the end."""
         like = graph.traced(x)
-        if self.kind and like.ndim == len(self.axes) + 2:
-            return graph.add(self.kind, x, **self.native)
+        if self.native and like.ndim == len(self.axes) + 2:
+            attributes = dict(self.native)
+            return graph.add(attributes.pop("kind"), x, **attributes)
         for dim, axis in enumerate(self.axes, like.ndim - len(self.axes)):
-            if (np.sort(axis.matrix)[:, :-1] == 0).all() and (axis.matrix.sum(1) == 1).all():
+            if axis.choice:
                 x = graph.add("Gather", x, graph.constant(axis.matrix.argmax(1)), axis=dim)
                 continue
             order = list(range(like.ndim))
@@ -92,14 +96,18 @@ def _along(values: Array, dim: int, like: Array) -> Array | np.generic:
     return values[0] if (values == values[0]).all() else values.reshape(-1, *(1,) * (-1 - dim))
 
 
-def _mix(x: Array, dim: int, size: int, runs: Sequence[Run]) -> Array:
+def _mix(x: Array, dim: int, size: int, runs: Sequence[Run], choice: bool = False) -> Array:
     """One dimension made `size` long by runs; it lies in memory as x does."""
-    shape = list(x.shape)
+    shape, every = list(x.shape), (slice(None),) * (x.ndim + dim)
     shape[dim] = size
-    z, every = np.zeros_like(x, shape=shape), (slice(None),) * (x.ndim + dim)
+    z = (np.empty_like if choice else np.zeros_like)(x, shape=shape)
     for out, seen, weights in runs:
-        part = x[*every, seen]
-        z[*every, out] += part if weights is None else part * _along(weights, dim, x)
+        if choice:
+            z[*every, out] = x[*every, seen]
+        elif weights is None:
+            z[*every, out] += x[*every, seen]
+        else:
+            z[*every, out] += x[*every, seen] * _along(weights, dim, x)
     return z
 
 
@@ -115,14 +123,14 @@ def _kernel(x: Array, cubic: bool, a: float) -> Array:
     """What an element at distance x counts: a triangle, or Keys' cubic (1981)."""
     x = np.abs(x)
     if not cubic:
-        return np.maximum(1 - x, 0)
+        return np.asarray(np.maximum(1 - x, 0))
     near, far = ((a + 2) * x - (a + 3)) * x * x + 1, (((x - 5) * x + 8) * x - 4) * a
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
 
 
 @lru_cache(maxsize=512)
 def interpolation(
-    mode: str, before: int, after: int, scale: float | None, align: bool, antialias: bool
+    mode: str, before: int, after: int, scale: float | None, align: bool, antialias: bool, kind: str
 ) -> Axis:
     """The matrix of one dimension. Elements are as wide as the distance between them, unless
     `align`: then the first and the last stay where they are."""
@@ -132,9 +140,9 @@ def interpolation(
     if align:
         step = (before - 1) / (after - 1) if after > 1 else 0.0
     if mode in ("nearest", "nearest-exact"):
-        start = np.float32(0 if mode == "nearest" else 0.5)
-        at = (i.astype(np.float32) + start) * np.float32(step)  # rounded as PyTorch rounds
-        matrix[i, np.minimum(at.astype(int), before - 1)] = 1
+        half = 0.5 if mode == "nearest-exact" else 0  # and rounded as PyTorch rounds
+        at = ((i + half) * float(np.asarray(step, kind)) - half).astype(kind) + half
+        matrix[i, np.minimum(at.astype(np.float32).astype(int), before - 1)] = 1
     elif antialias:  # the kernel as wide as a new element
         wide, middle = max(step, 1.0), (step * (i + 0.5))[:, None]
         first, last = ((middle + s * (2 if cubic else 1) * wide + 0.5).astype(int) for s in (-1, 1))
@@ -153,32 +161,31 @@ def interpolation(
 
 
 def interpolate(
-    input: Tensor,
-    size: Sizes | None = None,
-    scale_factor: float | Sequence[float] | None = None,
-    mode: str = "nearest",
-    align_corners: bool | None = None,
-    recompute_scale_factor: bool | None = None,
-    antialias: bool = False,
-) -> Tensor:
+    input: Tensor, size: Sizes | None = None, scale_factor: float | Sequence[float] | None = None,
+    mode: str = "nearest", align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None, antialias: bool = False,
+) -> Tensor:  # fmt: skip
     """Pictures (N, C, *S) to another `size`, or `scale_factor` times as large.
 
     By `mode` nearest, nearest-exact, area (averages), linear, bilinear, trilinear or bicubic.
+
+    >>> import learnt.engine as torch
+    >>> torch.nn.functional.interpolate(torch.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
     """
     own, given = input.array.shape[2:], scale_factor if size is None else size
     if (size is None) == (scale_factor is None) or (size is not None and recompute_scale_factor):
         raise ValueError("interpolate needs either a size, or a scale_factor (maybe to recompute)")
     each = tuple(given) if isinstance(given, Sequence) else (given,) * len(own)
-    if not own or len(each) != len(own) or (align_corners is not None and mode not in DIMENSIONS):
-        raise ValueError(
-            f"interpolate of {own} needs {len(own)} sizes, and align_corners only for "
-            f"{', '.join(DIMENSIONS)}; got {given}, mode={mode!r} and {align_corners}"
-        )
-    if antialias and mode not in ("bilinear", "bicubic"):
-        raise ValueError(f"antialias=True is for bilinear and bicubic; got mode={mode!r}")
-    nearest, floats = mode in ("nearest", "nearest-exact"), input.array.dtype.kind == "f"
+    if not own or len(each) != len(own):
+        raise ValueError(f"interpolate of {own} needs as many sizes; got {given}")
+    if (align_corners is not None and mode not in DIMENSIONS) or (
+        antialias and mode not in ("bilinear", "bicubic")
+    ):
+        raise ValueError(f"align_corners is for {[*DIMENSIONS]}, antialias for two; got {mode!r}")
+    nearest, fractions = mode in ("nearest", "nearest-exact"), input.array.dtype.kind == "f"
     dims = DIMENSIONS.get(mode, len(own) if nearest or mode == "area" else 0)
-    if not 1 <= len(own) == dims <= 3 or not (nearest or floats):
+    if not 1 <= len(own) == dims <= 3 or not (nearest or fractions):
         raise NotImplementedError(
             f"interpolate: mode={mode!r} of shape {input.array.shape} and {input.array.dtype}"
         )
@@ -190,43 +197,36 @@ def interpolate(
     if min(*own, *after) < 1:
         raise RuntimeError(f"interpolate needs sizes of at least 1; got {own} and {tuple(after)}")
     scales = (None,) * len(own) if size is not None or recompute_scale_factor else each
-    options = bool(align_corners), antialias
+    double = input.array.dtype == np.float64
+    options = bool(align_corners), antialias, "float64" if double else "float32"
     steps = zip(own, after, scales, strict=True)
     return apply(Resample([interpolation(mode, *step, *options) for step in steps]), input)
 
 
-def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """`interpolate` by the nearest element."""
-    return interpolate(input, size, scale_factor)
-
-
-def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """`interpolate` between four elements, the corners staying where they are."""
-    return interpolate(input, size, scale_factor, "bilinear", True)
+upsample_nearest = partial(interpolate, mode="nearest")
+upsample_bilinear = partial(interpolate, mode="bilinear", align_corners=True)
 
 
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """(…, C·r², H, W) → (…, C, H·r, W·r): channels become places.  (Shi et al. 2016)"""
     *lead, c, h, w = input.array.shape
-    r = upscale_factor
-    if r < 1 or c % (r * r):
-        raise RuntimeError(f"pixel_shuffle by {r} needs channels that {r * r} divides; got {c}")
-    n = len(lead)
-    x = input.reshape(*lead, c // (r * r), r, r, h, w)
+    r, n = upscale_factor, len(lead)
+    if r < 1 or c % r**2:
+        raise RuntimeError(f"pixel_shuffle by {r} needs channels that {r}² divides; got {c}")
+    x = input.reshape(*lead, c // r**2, r, r, h, w)
     x = x.permute(*range(n + 1), n + 3, n + 1, n + 4, n + 2)
-    return x.reshape(*lead, c // (r * r), h * r, w * r)
+    return x.reshape(*lead, c // r**2, h * r, w * r)
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """(…, C, H·r, W·r) → (…, C·r², H, W): the way back from `pixel_shuffle`."""
     *lead, c, h, w = input.array.shape
-    r = downscale_factor
+    r, n = downscale_factor, len(lead)
     if r < 1 or h % r or w % r:
         raise RuntimeError(f"pixel_unshuffle by {r} needs sizes that it divides; got {h} and {w}")
-    n = len(lead)
     x = input.reshape(*lead, c, h // r, r, w // r, r)
     x = x.permute(*range(n + 1), n + 2, n + 4, n + 1, n + 3)
-    return x.reshape(*lead, c * r * r, h // r, w // r)
+    return x.reshape(*lead, c * r**2, h // r, w // r)
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:

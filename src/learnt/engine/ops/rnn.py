@@ -38,6 +38,8 @@ class Recurrence(Op):
 
     def forward(self, x: Array, *others: Array) -> Array:
         start, (wx, wh, *biases) = others[: self.states], others[self.states :]
+        if any(a.dtype != x.dtype for a in others):
+            raise RuntimeError(f"weights and states must be of the input's dtype, {x.dtype}")
         rows, (n, h) = len(x), start[0].shape
         g = np.dot(x, wx.T)
         if biases:
@@ -124,7 +126,7 @@ class RNNReLU(Recurrence):
     gates, order, twin, options = 1, (0,), "RNN", {"activations": ["Relu"]}
 
     def cell(self, at: slice, g: Array, p: Array, s: Array) -> None:
-        np.maximum(np.add(g, p, g), 0, g)
+        np.maximum(np.add(g, p, g), 0, out=g)
         s[0] = g[:, 0]
 
     def slopes(self) -> tuple[Array, Array | None]:

@@ -4,11 +4,12 @@ Where PyTorch's result is a view, so is ours: it lies in the memory of its input
 """
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from learnt.engine.autograd import Tensor, apply
+from learnt.engine.autograd import Tensor, apply, mode, wrap
 from learnt.engine.op import (
     Array,
     Grads,
@@ -149,7 +150,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     first, last = normalize_dim(start_dim, len(shape)), normalize_dim(end_dim, len(shape))
     if first > last:
         raise RuntimeError(f"start_dim must not be after end_dim; got {start_dim} and {end_dim}")
-    size = int(np.prod(shape[first : last + 1]))
+    size = prod(shape[first : last + 1])
     return reshape(input, (*shape[:first], size, *shape[last + 1 :]))
 
 
@@ -256,6 +257,21 @@ def as_other(function: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tens
 
 
 reshape_as, view_as, expand_as = as_other(reshape), as_other(view), as_other(expand)
+
+
+def become(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The in-place form of a view: the tensor becomes that view of what it was."""
+
+    def method(input: Tensor, /, *args: Any, **kwargs: Any) -> Tensor:
+        if input.requires_grad and input.op is None and mode.grad:
+            raise RuntimeError("a leaf that requires grad cannot be changed in place: no_grad()")
+        was = wrap(input.array)
+        vars(was).update(vars(input))
+        vars(input).update(vars(function(was, *args, **kwargs)))
+        return input
+
+    method.__doc__ = f"`{function.__name__}`, in place: the tensor itself changes."
+    return method
 
 
 def own(found: Tensor) -> Tensor:

@@ -24,10 +24,8 @@ class TopK(Op):
     def forward(self, x: Array) -> Array:
         n, at = x.shape[self.dim], self.dim
         if 0 < self.k * 8 < n:  # first the k, in any order, then their order
-            kth, some = (
-                (n - self.k, range(n - self.k, n)) if self.largest else (self.k - 1, range(self.k))
-            )
-            few = np.argpartition(x, kth, at).take(some, at)
+            first = n - self.k if self.largest else 0
+            few = np.argpartition(x, first or self.k - 1, at).take(range(first, first + self.k), at)
             return np.take_along_axis(few, self.order(np.take_along_axis(x, few, at)), at)
         return self.order(x).take(range(self.k), at)
 
@@ -36,7 +34,8 @@ class TopK(Op):
         if not self.largest:
             return x.argsort(self.dim, kind="stable")
         back = np.flip(x, self.dim).argsort(self.dim, kind="stable")
-        return x.shape[self.dim] - 1 - np.flip(back, self.dim)
+        found: Array = x.shape[self.dim] - 1 - np.flip(back, self.dim)
+        return found
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
         x = graph.add("Cast", x, to=6) if graph.traced(x).dtype.kind in "bu" else x
