@@ -71,7 +71,7 @@ LAYERS = {  # a line that makes the layer, and the shape of an input
     "hardtanh": (lambda nn: nn.Hardtanh(-0.5, 0.5), (4, 6)),
     "local response norm": (lambda nn: nn.LocalResponseNorm(3), (2, 6, 4, 4)),
 }
-MADE = """ReLU(), ReLU(True), ReLU6(), Hardtanh(-2, 2, True), ELU(), ELU(.5, True), CELU(), SELU(True),
+MADE = """ReLU(True), ReLU6(), Hardtanh(-2, 2, True), ELU(), ELU(.5, True), CELU(), SELU(True),
 LeakyReLU(.2), GELU(), GELU('tanh'), SiLU(), Mish(True), Hardswish(), Hardswish(True), Softplus(),
 Hardsigmoid(True), Softsign(), Tanh(), Sigmoid(), LogSigmoid(), Tanhshrink(), Softshrink(),
 Hardshrink(.3), Threshold(1, 2), Threshold(1, 2, True), GLU(), Softmax(), LogSoftmax(dim=1),

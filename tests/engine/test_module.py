@@ -99,8 +99,8 @@ LOADS = {
     "another shape": lambda lib: net(lib).load_state_dict({"w": lib.ones(3)}, strict=False),
 }
 IN_A_ROW = {
-    "delete": lambda s, lib: s.__delitem__(0),
-    "delete some": lambda s, lib: s.__delitem__(slice(1, 3)),
+    "delete": lambda s, lib: s.__delitem__(0) and None,
+    "delete some": lambda s, lib: s.__delitem__(slice(1, 3)) and None,
     "set": lambda s, lib: s.__setitem__(-1, lib.nn.ReLU()),
     "pop": lambda s, lib: s.pop(1),
     "append": lambda s, lib: s.append(lib.nn.Linear(1, 2)),

@@ -107,6 +107,7 @@ from learnt.engine.ops.arithmetic import (
     where,
     xlogy,
 )
+from learnt.engine.ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from learnt.engine.ops.index import (
     argwhere,
     broadcast_shapes,
@@ -162,6 +163,12 @@ from learnt.engine.ops.pointwise import (
     tanh,
     trunc,
 )
+from learnt.engine.ops.pool import (
+    adaptive_avg_pool1d,
+    avg_pool1d,
+    max_pool1d,
+    max_pool2d,
+)
 from learnt.engine.ops.products import (
     addbmm,
     addmm,
@@ -214,6 +221,7 @@ from learnt.engine.ops.reduce import (
     var,
     var_mean,
 )
+from learnt.engine.ops.resize import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from learnt.engine.ops.shape import (
     adjoint,
     broadcast_tensors,

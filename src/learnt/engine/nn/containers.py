@@ -29,15 +29,26 @@ class _Container(Module):
                          for name, dtype, size in sizes)  # fmt: skip
 
 
+def _by_list(name: str) -> Any:
+    """A method of a list, on what a container holds; then all are numbered anew."""
+
+    def method(self: "_List", *args: Any) -> Any:
+        values = self._values()
+        found = getattr(values, name)(*args)
+        Members(self, self.role).clear()
+        self.extend(values)
+        return self if found is None else found
+
+    return method
+
+
 class _List(_Container):
     """What all that are numbered can do, as Python's list."""
 
+    insert, pop, __delitem__ = map(_by_list, ("insert", "pop", "__delitem__"))
+
     def _values(self) -> list[Any]:
         return [value for _, value in self._members(self.role)]
-
-    def _refill(self, values: list[Any]) -> Self:
-        Members(self, self.role).clear()
-        return self.extend(values)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._values())
@@ -49,11 +60,6 @@ class _List(_Container):
     def __setitem__(self, index: int, value: Any) -> None:
         self._put(list(Members(self, self.role))[index], value)
 
-    def __delitem__(self, index: int | slice) -> None:
-        values = self._values()
-        del values[index]
-        self._refill(values)
-
     def append(self, value: Any) -> Self:
         """Add at the end."""
         self._put(str(len(self)), value)
@@ -64,18 +70,6 @@ class _List(_Container):
         for value in list(values):
             self.append(value)
         return self
-
-    def insert(self, index: int, value: Any) -> Self:
-        """Add before a place."""
-        values = self._values()
-        values.insert(index, value)
-        return self._refill(values)
-
-    def pop(self, index: int = -1) -> Any:
-        """Take out what is at a place, and return it."""
-        found = self[index]
-        del self[index]
-        return found
 
     def __add__(self, other: Iterable[Any]) -> Self:
         return type(self)().extend(self).extend(other)

@@ -80,7 +80,8 @@ def module(
         [inspect.Parameter(n, kind, default=defaults.get(n, known[n].default)) for n in own]
     )
     parts = {"forward": forward, "shows": shows, "convert": convert or {}, **constant}
-    parts |= {"__signature__": signature, "__module__": __name__, "__doc__": function.__doc__}
+    says = (function.__doc__ or "").partition("\n")[0]
+    parts |= {"__signature__": signature, "__module__": __name__, "__doc__": says}
     made: Any = type(name, (FunctionModule,), parts)
     return made  # type: ignore[no-any-return]
 

@@ -94,6 +94,9 @@ class PReLU(Module):
 class _Rows(Module):
     """A row of numbers for each of `num_embeddings` things, normally distributed at first."""
 
+    shown: tuple[str, ...]
+    norm_type: float
+
     def _make(
         self, rows: int, width: int, padding_idx: int | None, weight: Tensor | None, **kind: Any
     ) -> None:
@@ -121,15 +124,17 @@ class _Rows(Module):
         made.weight.requires_grad = not freeze
         return made
 
-    def _tell(self, *names: str) -> str:
-        usual = {"norm_type": 2}
-        told = [(n, getattr(self, n)) for n in names if getattr(self, n) != usual.get(n)]
-        sizes = f"{self.num_embeddings}, {self.embedding_dim}"
-        return ", ".join([sizes, *(f"{n}={v!r}" for n, v in told if v is not False)])
+    def extra_repr(self) -> str:
+        names = [n for n in self.shown if n != "norm_type" or self.norm_type != 2]
+        values = [(n, getattr(self, n)) for n in names]
+        told = [f"{n}={v!r}" for n, v in values if v is not None and v is not False]
+        return ", ".join([f"{self.num_embeddings}, {self.embedding_dim}", *told])
 
 
 class Embedding(_Rows):
     """The row of each number: (…) → (…, embedding_dim)."""
+
+    shown = ("padding_idx", "max_norm", "norm_type", "scale_grad_by_freq", "sparse")
 
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
@@ -148,12 +153,11 @@ class Embedding(_Rows):
         options = self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq
         return F.embedding(input, self.weight, *options)
 
-    def extra_repr(self) -> str:
-        return self._tell("padding_idx", "max_norm", "norm_type", "scale_grad_by_freq", "sparse")
-
 
 class EmbeddingBag(_Rows):
     """The mean (sum, max) of the rows of each bag of numbers: (B, L) → (B, embedding_dim)."""
+
+    shown = ("max_norm", "norm_type", "scale_grad_by_freq", "mode", "padding_idx")
 
     def __init__(
         self, num_embeddings: int, embedding_dim: int, max_norm: float | None = None,
@@ -174,6 +178,3 @@ class EmbeddingBag(_Rows):
             input, self.weight, offsets, self.max_norm, self.norm_type, self.scale_grad_by_freq,
             self.mode, self.sparse, per_sample_weights, self.include_last_offset, self.padding_idx,
         )  # fmt: skip
-
-    def extra_repr(self) -> str:
-        return self._tell("max_norm", "norm_type", "scale_grad_by_freq", "mode", "padding_idx")

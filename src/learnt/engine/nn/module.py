@@ -92,15 +92,7 @@ def absent(name: str) -> Callable[..., NoReturn]:
 class Module:
     """What every network and layer is: `forward`, and the parameters it uses.
 
-    >>> from learnt.engine import nn
-    >>> class Twice(nn.Module):
-    ...     def __init__(self):
-    ...         super().__init__()
-    ...         self.layer = nn.Linear(4, 4)
-    ...     def forward(self, x):
-    ...         return self.layer(self.layer(x))
-    >>> list(Twice().state_dict())  # the paths of attributes
-    ['layer.weight', 'layer.bias']
+    Names in `state_dict` are the paths of attributes: `layers.0.weight`.
     """
 
     forward: Callable[..., Any] = absent("forward")
@@ -244,20 +236,17 @@ class Module:
 
     def _get(self, role: str, target: str) -> Any:
         """What stands at a path; AttributeError if there is nothing."""
-        found: Any = self
-        *path, last = target.split(".")
-        for name, kind in [*((name, "module") for name in path), (last, role)]:
-            if found._roles.get(name) != kind:
-                raise AttributeError(f"{type(found).__name__} has no {kind} {name!r}: {target!r}")
-            found = vars(found)[name]
-        return found
+        path, _, name = target.rpartition(".")
+        owner = self._get("module", path) if path else self
+        if owner._roles.get(name) != role:
+            raise AttributeError(f"{type(owner).__name__} has no {role} {name!r}")
+        return vars(owner)[name]
 
     get_parameter, get_buffer = partialmethod(_get, "parameter"), partialmethod(_get, "buffer")
 
-    def get_submodule(self, target: str) -> "Module":
+    def get_submodule(self, target: str) -> Any:
         """The module at a path; AttributeError if there is none."""
-        found: Module = self._get("module", target) if target else self
-        return found
+        return self._get("module", target) if target else self
 
     def _state(self) -> list[tuple[str, Tensor]]:
         gone = self._non_persistent_buffers_set

@@ -11,7 +11,7 @@ import numpy as np
 
 from learnt.engine.autograd import Tensor, apply, in_place, mode, wrap
 from learnt.engine.op import SILENT, Array, Grads, GraphBuilder, Op, normalize_dim
-from learnt.engine.ops.arithmetic import where
+from learnt.engine.ops.arithmetic import mul, where
 from learnt.engine.ops.linear import row_sums
 from learnt.engine.ops.pointwise import constant, unary
 from learnt.engine.random import rng
@@ -149,16 +149,6 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return a * b.sigmoid()
 
 
-def _elu(x: Tensor, alpha: float) -> Any:
-    return _elu1(x) if alpha == 1 else relu(x) + x.clamp(max=0).expm1() * alpha
-
-
-def _softshrink(x: Tensor, lambd: float) -> Tensor:
-    if lambd < 0:
-        raise RuntimeError(f"softshrink needs a lambd of at least 0; got {lambd}")
-    return x - x.clamp(-lambd, lambd)
-
-
 def _softplus(x: Tensor, beta: float, threshold: float) -> Any:
     smooth = _softplus1(x) if beta == 1 else _softplus1(x * beta) / beta
     return smooth if threshold >= 20 else where(x * beta > threshold, x, smooth)
@@ -215,7 +205,7 @@ _softplus1: Any = unary("softplus", lambda x: np.maximum(x, 0) + np.log1p(np.exp
 celu = function("celu", "x, but α(e^(x/α) − 1) below 0  (Barron 2017)",
     lambda x, alpha=1.0: _elu1(x / alpha) * alpha)
 elu = function("elu", "x, but α(eˣ − 1) below 0  (Clevert et al. 2015)",
-    lambda x, alpha=1.0: _elu(x, alpha))
+    lambda x, alpha=1.0: _elu1(x) if alpha == 1 else relu(x) + x.clamp(max=0).expm1() * alpha)
 hardshrink = function("hardshrink", "x, but 0 within λ of 0",
     lambda x, lambd=0.5: x * (x.abs() > lambd), False)
 hardsigmoid = function("hardsigmoid", "min(max(x + 3, 0), 6)/6", unary(
@@ -235,13 +225,13 @@ relu6 = function("relu6", "min(max(x, 0), 6)  (Howard et al. 2017)", unary(
     "relu6", lambda x: np.clip(x, 0, 6), lambda x: _within(x, 0, 6),
     lambda g, x: g.add("Clip", x, constant(g, x, 0), constant(g, x, 6)), "", "iuf"))
 selu = function("selu", "λ·elu(x, α), which keeps mean and variance  (Klambauer et al. 2017)",
-    lambda x: _elu(x, SELU[0]) * SELU[1])
+    lambda x: mul(elu(x, SELU[0]), SELU[1]))
 silu = function("silu", "x·σ(x)  (Elfwing et al. 2017)", unary("silu", lambda x: x * _sigmoid(x),
     _silu_slope, lambda g, x: g.add("Mul", x, g.add("Sigmoid", x)), ""))
 softplus = function("softplus", "log(1 + e^(βx))/β, but x where βx > threshold",
     lambda x, beta=1.0, threshold=20.0: _softplus(x, beta, threshold), False)
 softshrink = function("softshrink", "x moved towards 0 by λ, and 0 within λ of it",
-    lambda x, lambd=0.5: _softshrink(x, lambd), False)
+    lambda x, lambd=0.5: x - x.clamp(-lambd, lambd), False)
 softsign = function("softsign", "x/(1 + |x|)", lambda x: x / (x.abs() + 1), False)
 tanhshrink = function("tanhshrink", "x − tanh x", lambda x: x - x.tanh(), False)
 threshold = function("threshold", "x where x > threshold, else `value`",

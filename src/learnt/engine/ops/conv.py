@@ -79,10 +79,12 @@ class Conv(Op):
                 "a convolution needs stride and dilation of at least 1 and padding of at least 0; "
                 f"got {self.stride}, {self.dilation} and {self.before}"
             )
-        if bias is not None and bias.shape != (out,):
-            raise RuntimeError(f"the bias must have shape ({out},); got {bias.shape}")
-        if any(a is not None and a.dtype != x.dtype for a in (weight, bias)):
-            raise RuntimeError(f"all inputs must have one dtype; got {x.dtype} and {weight.dtype}")
+        others = [weight] if bias is None else [weight, bias]
+        if others[1:] and others[1].shape != (out,) or any(a.dtype != x.dtype for a in others):
+            raise RuntimeError(
+                f"a convolution needs a bias of shape ({out},), and all of one dtype; got "
+                f"{[x.dtype.name, *[f'{a.shape} {a.dtype}' for a in others]]}"
+            )
         self.start = 1 if x.shape[0] > x.shape[-1] else 2  # (C, *S, N) or (C, N, *S): see `read`
         self.shape, self.kernel = x.shape, weight.shape[2:]
         if self.needs:

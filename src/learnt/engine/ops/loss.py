@@ -98,9 +98,10 @@ def _by_class(op: CrossEntropy, input: Tensor, target: Tensor, weight: Weight) -
         raise ValueError(f"classes (N, …) must fit (N, C, …); got {t.shape} and {x.shape}")
     if t.dtype.kind not in "iu":
         raise RuntimeError(f"classes must be whole numbers (int64); got {t.dtype}")
-    rows = input if x.ndim == 2 else input.movedim(dim, -1).reshape(-1, x.shape[dim])
-    found = apply(op, rows, target.reshape(-1), *([] if weight is None else [weight]))
-    return found.reshape(t.shape) if op.reduction == "none" else found
+    if x.ndim != 2:
+        input, target = input.movedim(dim, -1).reshape(-1, x.shape[dim]), target.reshape(-1)
+    found = apply(op, input, target, *([] if weight is None else [weight]))
+    return found.reshape(t.shape) if op.reduction == "none" and x.ndim != 2 else found
 
 
 def _named(reduction: str, size_average: Flag, reduce: Flag, *others: str) -> str:

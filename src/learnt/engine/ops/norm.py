@@ -20,7 +20,7 @@ Optional = Tensor | None
 def _sums(a: Array, b: Array | None = None) -> Array:
     """Σ a (or Σ a·b) over the last dimension, which stays as 1."""
     if b is not None and a.flags.c_contiguous:
-        return np.vecdot(a, b)[..., None]
+        return np.asarray(np.vecdot(a, b))[..., None]
     flat = (a if b is None else a * b).reshape(-1, a.shape[-1])
     return row_sums(flat).reshape(*a.shape[:-1], 1)
 
@@ -57,7 +57,8 @@ class Normalize(Op):
         return x.transpose(self.order).reshape(self.seen)
 
     def back(self, rows: Array) -> Array:
-        return rows.reshape([self.shape[d] for d in self.order]).transpose(np.argsort(self.order))
+        way = sorted(range(len(self.order)), key=self.order.__getitem__)
+        return rows.reshape([self.shape[d] for d in self.order]).transpose(way)
 
     def forward(self, x: Array, weight: Array | None = None, bias: Array | None = None) -> Array:
         self.blocks = self.look(x)
@@ -152,7 +153,8 @@ def _by_batch(
     result = apply(op, input, *_affine(input, weight, bias))
     for running, now, bessel in ((mean, op.mean, 1), (var, op.var, op.m / max(1, op.m - 1))):
         if running is not None:
-            batch = now.reshape(-1, len(running.array)).mean(0) * bessel
+            each = now.reshape(-1, len(running.array))  # an example's, where it is for itself
+            batch = np.add.reduce(each, axis=0) * (bessel / max(1, len(each)))
             running.array += momentum * (batch - running.array)
     return result
 

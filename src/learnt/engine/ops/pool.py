@@ -17,7 +17,7 @@ from learnt.engine.ops.conv import Sizes, of_dimensions, sizes
 from learnt.engine.ops.resize import Axis, Resample, cut, parts
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def windows(
     before: int, kernel: int, stride: int, padding: int, gap: int, ceil: bool, mean: str
 ) -> Axis:
@@ -38,13 +38,12 @@ def windows(
     if after < 1 or before < 1:
         raise RuntimeError(f"pooling by {kernel} needs pictures at least that large; got {before}")
     places = np.arange(after)[:, None] * stride - padding + np.arange(kernel) * gap
-    matrix = (places[:, :, None] == np.arange(before)).any(1).astype(float)
-    if not matrix.any(1).all():
+    inside = (places >= 0) & (places < before)
+    if not inside.any(1).all():
         raise NotImplementedError("a pool with a window that holds nothing but padding")
-    if mean:
-        held = matrix if mean == "inside" else places < before + padding
-        matrix /= held.sum(1, keepdims=True)
-    return cut(matrix, 1, stride)
+    counted = inside if mean == "inside" else places < before + padding
+    weights = 1 / counted.sum(1, keepdims=True) if mean else 1
+    return cut(before, places, weights, 1, stride)
 
 
 class MaxPool(Op):
@@ -72,7 +71,7 @@ class MaxPool(Op):
     def backward(self, grad: Array) -> Grads:
         back, nan = np.zeros_like(self.x), bool(np.isnan(self.z).any())
         left = np.ones_like(self.z, bool)  # the windows whose maximum is still to be found
-        apart = all(((axis.matrix != 0).sum(0) < 2).all() for axis in self.axes)  # no two meet
+        apart = all((np.bincount(axis.entries[1]) < 2).all() for axis in self.axes)  # no two meet
         for out, seen in self.runs:
             here = self.x[seen] == self.z[out]
             if nan:
@@ -87,7 +86,7 @@ class MaxPool(Op):
 
     def result(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of the result."""
-        return *shape[: -len(self.axes)], *[len(axis.matrix) for axis in self.axes]
+        return *shape[: -len(self.axes)], *[axis.after for axis in self.axes]
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
         """Where ONNX has no such windows: all elements of each, and the largest of those."""
@@ -106,10 +105,11 @@ def table(axes: Sequence[Axis]) -> Array:
     is repeated where a window holds fewer than others."""
     flat = np.zeros((1, 1), np.int64)
     for axis in axes:
-        held = [np.flatnonzero(row) for row in axis.matrix]
-        most = max(map(len, held))
-        rows = np.stack([np.pad(h, (0, most - len(h)), "edge") for h in held])
-        flat = flat[:, None, :, None] * axis.matrix.shape[1] + rows[None, :, None, :]
+        i, j, _ = axis.entries
+        counts = np.bincount(i, minlength=axis.after)[:, None]
+        nth = np.minimum(np.arange(counts.max()), counts - 1)
+        rows = j[np.cumsum(counts)[:, None] - counts + nth]  # (after, elements)
+        flat = flat[:, None, :, None] * axis.before + rows[None, :, None, :]
         flat = flat.reshape(flat.shape[0] * len(rows), -1)
     return flat
 
@@ -137,7 +137,7 @@ def _axes(
     each = list(zip(shape[-n:], kernel, stride, padding, gap, strict=True))
     axes = [windows(*one, ceil, mean) for one in each]
     ends = [
-        max((len(axis.matrix) - 1) * s + d * (k - 1) + 1 - m - p, 0)
+        max((axis.after - 1) * s + d * (k - 1) + 1 - m - p, 0)
         for axis, (m, k, s, p, d) in zip(axes, each, strict=True)
     ]
     if any(p >= k for p, k in zip((*padding, *ends), kernel * 2, strict=True)):
@@ -187,7 +187,7 @@ def _parts(n: int, input: Tensor, output_size: Any) -> list[Axis]:
 def adaptive_avg_pool(n: int, input: Tensor, output_size: Any) -> Tensor:
     """The mean of each of `output_size` parts of the picture, as equal as can be."""
     axes = _parts(n, input, output_size)
-    if all(len(axis.matrix) == 1 for axis in axes):
+    if all(axis.after == 1 for axis in axes):
         return input.mean(tuple(range(-n, 0)), keepdim=True)
     return apply(Resample(axes), input)
 

@@ -6,7 +6,6 @@ new: an infinite or missing number stays where it belongs.
 """
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -16,9 +15,9 @@ import numpy as np
 
 from learnt.engine.autograd import Tensor, apply
 from learnt.engine.op import Array, Grads, GraphBuilder, Op
+from learnt.engine.ops.conv import Sizes
 
 Run = tuple[slice, slice, Array | None]  # of the result, of the input, and the weights if not 1
-Sizes = int | Sequence[int]
 DIMENSIONS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
 
 
@@ -26,29 +25,45 @@ DIMENSIONS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
 class Axis:
     """z[i] = Σ_j matrix[i, j] · x[j], which is scale[i] · the sum of the runs."""
 
-    matrix: Array  # (after, before)
+    after: int
+    before: int
+    entries: tuple[Array, Array, Array]  # i, j and the weight of all that is not 0, in order
     runs: tuple[Run, ...]  # every i meets its j in order
     scale: Array | None
     choice: bool  # each i is one j
 
+    def matrix(self, dtype: Any) -> Array:
+        """All of it: (after, before)."""
+        found = np.zeros((self.after, self.before), dtype)
+        found[self.entries[:2]] = self.entries[2]
+        return found
 
-def cut(matrix: Array, up: int, down: int) -> Axis:
-    """A matrix cut into runs (i, j), (i + up, j + down), …"""
-    scale = matrix.max(1, keepdims=True)
-    if ((matrix != 0) & (matrix != scale)).any() or not scale.all():
-        scale = np.ones_like(scale)
-    places = defaultdict(list)
-    for i, j in np.argwhere(matrix).tolist():
-        places[i % up, j - i // up * down].append((i, j))
+
+def cut(before: int, places: Array, weights: Any, up: int, down: int) -> Axis:
+    """The elements j that each i is a sum of, (after, some), cut into runs (i + up, j + down), …
+
+    Places outside of 0 … before − 1 are left out; the weights of equal ones are added.
+    """
+    after, inside = len(places), (places >= 0) & (places < before)
+    flat = (np.arange(after)[:, None] * before + places)[inside]
+    flat, which = np.unique(flat, return_inverse=True)
+    w = np.bincount(which, np.broadcast_to(weights, places.shape)[inside])
+    flat, w = flat[w != 0], w[w != 0]
+    i, j = np.divmod(flat, max(before, 1))
+    scale, counts = np.ones(after), np.bincount(i, minlength=after)
+    scale[i] = w
+    if not np.array_equal(scale[i], w):
+        scale[:] = 1
+    order = np.lexsort((j - i // up * down, i % up))
+    p, q, r = i[order], j[order], (w / scale[i])[order]
+    ends = np.flatnonzero((np.diff(p) != up) | (np.diff(q) != down)) + 1
     runs: list[Run] = []
-    for _, ((i, j), *more) in sorted(places.items()):
-        m, n = more[-1] if more else (i, j)
-        weights = (matrix / scale)[range(i, m + 1, up), range(j, n + 1, down)]
-        one = bool((weights == 1).all())
-        runs.append((slice(i, m + 1, up), slice(j, n + 1, down), None if one else weights))
-    same = bool((scale == 1).all())
-    choice = same and all(w is None for *_, w in runs) and bool((matrix.sum(1) == 1).all())
-    return Axis(matrix, tuple(runs), None if same else scale[:, 0], choice)
+    for a, b in zip((0, *ends), (*ends, len(p)), strict=True) if len(p) else ():
+        one = bool((r[a:b] == 1).all())
+        out, seen = slice(p[a], p[b - 1] + 1, up), slice(q[a], q[b - 1] + 1, down)
+        runs.append((out, seen, None if one else r[a:b]))
+    same, choice = bool((scale == 1).all()), bool((w == 1).all() and (counts == 1).all())
+    return Axis(after, before, (i, j, w), tuple(runs), None if same else scale, choice)
 
 
 class Resample(Op):
@@ -59,7 +74,7 @@ class Resample(Op):
 
     def forward(self, x: Array) -> Array:
         for dim, axis in enumerate(self.axes, -len(self.axes)):
-            x = _mix(x, dim, len(axis.matrix), axis.runs, axis.choice)
+            x = _mix(x, dim, axis.after, axis.runs, axis.choice)
             if axis.scale is not None:
                 x *= _along(axis.scale, dim, x)
         return x
@@ -69,7 +84,7 @@ class Resample(Op):
             if axis.scale is not None:
                 grad = grad * _along(axis.scale, dim, grad)
             back = [(seen, out, weights) for out, seen, weights in axis.runs]
-            grad = _mix(grad, dim, axis.matrix.shape[1], back)
+            grad = _mix(grad, dim, axis.before, back)
         return (grad,)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
@@ -80,11 +95,11 @@ class Resample(Op):
             return graph.add(attributes.pop("kind"), x, **attributes)
         for dim, axis in enumerate(self.axes, like.ndim - len(self.axes)):
             if axis.choice:
-                x = graph.add("Gather", x, graph.constant(axis.matrix.argmax(1)), axis=dim)
+                x = graph.add("Gather", x, graph.constant(axis.entries[1]), axis=dim)
                 continue
             order = list(range(like.ndim))
             order[dim], order[-1] = order[-1], order[dim]
-            product = graph.constant(axis.matrix.T, like.dtype)
+            product = graph.constant(axis.matrix(like.dtype).T)
             x = graph.add("MatMul", graph.add("Transpose", x, perm=order), product)
             x = graph.add("Transpose", x, perm=order)
         return x
@@ -111,12 +126,14 @@ def _mix(x: Array, dim: int, size: int, runs: Sequence[Run], choice: bool = Fals
     return z
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def parts(before: int, after: int) -> Axis:
     """The average of each of `after` equal parts of `before`; what is cut belongs to both."""
-    i, j, g = np.arange(after)[:, None], np.arange(before), math.gcd(before, after)
-    held = (j >= i * before // after) & (j < -(-(i + 1) * before // after))
-    return cut(held / held.sum(1, keepdims=True), after // g, before // g)
+    i, g = np.arange(after)[:, None], math.gcd(before, after)
+    first, end = i * before // after, -(-(i + 1) * before // after)
+    places = first + np.arange(-(-before // after) + 1 if after else 1)
+    places[places >= end] = before  # outside
+    return cut(before, places, 1 / (end - first), after // g, before // g)
 
 
 def _kernel(x: Array, cubic: bool, a: float) -> Array:
@@ -128,36 +145,36 @@ def _kernel(x: Array, cubic: bool, a: float) -> Array:
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def interpolation(
     mode: str, before: int, after: int, scale: float | None, align: bool, antialias: bool, kind: str
 ) -> Axis:
-    """The matrix of one dimension. Elements are as wide as the distance between them, unless
-    `align`: then the first and the last stay where they are."""
-    matrix, i, cubic = np.zeros((after, before)), np.arange(after), mode == "bicubic"
+    """Between the elements of one dimension, each as wide as their distance; or if `align`, so
+    that the first and the last stay where they are."""
+    i, g, cubic = np.arange(after)[:, None], math.gcd(before, after), mode == "bicubic"
     copied = before == after and (antialias or mode.endswith("linear"))  # whatever the scale
     step = before / after if scale is None or copied else 1 / scale
     if align:
         step = (before - 1) / (after - 1) if after > 1 else 0.0
+    weights: Any = 1
     if mode in ("nearest", "nearest-exact"):
         half = 0.5 if mode == "nearest-exact" else 0  # and rounded as PyTorch rounds
         at = ((i + half) * float(np.asarray(step, kind)) - half).astype(kind) + half
-        matrix[i, np.minimum(at.astype(np.float32).astype(int), before - 1)] = 1
+        places = np.minimum(at.astype(np.float32).astype(int), before - 1)
     elif antialias:  # the kernel as wide as a new element
-        wide, middle = max(step, 1.0), (step * (i + 0.5))[:, None]
-        first, last = ((middle + s * (2 if cubic else 1) * wide + 0.5).astype(int) for s in (-1, 1))
-        j = np.arange(before)
-        matrix = _kernel((j - middle + 0.5) / wide, cubic, -0.5) * ((j >= first) & (j < last))
-        matrix /= matrix.sum(1, keepdims=True)
+        wide, middle = max(step, 1.0), step * (i + 0.5)
+        first, end = ((middle + s * (2 if cubic else 1) * wide + 0.5).astype(int) for s in (-1, 1))
+        places = np.maximum(first, 0) + np.arange(int((end - first).max()))
+        weights = _kernel((places - middle + 0.5) / wide, cubic, -0.5)
+        weights *= places < np.minimum(end, before)
+        weights /= weights.sum(1, keepdims=True)
     else:
         at = i * step if align else (i + 0.5) * step - 0.5
         at = at if cubic else np.maximum(at, 0)
-        low = np.floor(at)
-        for tap in (-1, 0, 1, 2) if cubic else (0, 1):
-            places = np.clip(low + tap, 0, before - 1).astype(int)
-            np.add.at(matrix, (i, places), _kernel(at - low - tap, cubic, -0.75))
-    g = math.gcd(before, after)
-    return cut(matrix, after // g, before // g)
+        places = np.floor(at).astype(int) + (np.arange(-1, 3) if cubic else np.arange(2))
+        weights = _kernel(at - places, cubic, -0.75)
+        places = np.clip(places, 0, before - 1)
+    return cut(before, places, weights, after // g, before // g)
 
 
 def interpolate(
@@ -173,32 +190,31 @@ def interpolate(
     >>> torch.nn.functional.interpolate(torch.tensor([[[1.0, 2.0]]]), scale_factor=2)
     tensor([[[1., 1., 2., 2.]]])
     """
-    own, given = input.array.shape[2:], scale_factor if size is None else size
-    if (size is None) == (scale_factor is None) or (size is not None and recompute_scale_factor):
-        raise ValueError("interpolate needs either a size, or a scale_factor (maybe to recompute)")
+    own, factors = input.array.shape[2:], size is None
+    given: Any = scale_factor if factors else size
     each = tuple(given) if isinstance(given, Sequence) else (given,) * len(own)
-    if not own or len(each) != len(own):
-        raise ValueError(f"interpolate of {own} needs as many sizes; got {given}")
-    if (align_corners is not None and mode not in DIMENSIONS) or (
-        antialias and mode not in ("bilinear", "bicubic")
+    if (
+        factors == (scale_factor is None)
+        or (recompute_scale_factor and not factors)
+        or not len(own) == len(each) > 0
+        or (align_corners is not None and mode not in DIMENSIONS)
+        or (antialias and mode not in ("bilinear", "bicubic"))
     ):
-        raise ValueError(f"align_corners is for {[*DIMENSIONS]}, antialias for two; got {mode!r}")
-    nearest, fractions = mode in ("nearest", "nearest-exact"), input.array.dtype.kind == "f"
-    dims = DIMENSIONS.get(mode, len(own) if nearest or mode == "area" else 0)
-    if not 1 <= len(own) == dims <= 3 or not (nearest or fractions):
-        raise NotImplementedError(
-            f"interpolate: mode={mode!r} of shape {input.array.shape} and {input.array.dtype}"
+        raise ValueError(
+            f"interpolate of sizes {own} needs as many sizes, or factors (maybe to recompute); "
+            f"align_corners is for {[*DIMENSIONS]}, antialias for bi-…; got {given} and {mode!r}"
         )
-    after = (
-        each if size is not None else [math.floor(n * f) for n, f in zip(own, each, strict=True)]
-    )
+    nearest, kind = mode in ("nearest", "nearest-exact"), input.array.dtype
+    dims = DIMENSIONS.get(mode, len(own) if nearest or mode == "area" else 0)
+    if not len(own) == dims <= 3 or not (nearest or kind.kind == "f"):
+        raise NotImplementedError(f"interpolate by {mode!r} of {input.array.shape}, {kind}")
+    after = [math.floor(n * e) if factors else e for n, e in zip(own, each, strict=True)]
     if mode == "area":
         return apply(Resample(list(map(parts, own, after))), input)
     if min(*own, *after) < 1:
-        raise RuntimeError(f"interpolate needs sizes of at least 1; got {own} and {tuple(after)}")
-    scales = (None,) * len(own) if size is not None or recompute_scale_factor else each
-    double = input.array.dtype == np.float64
-    options = bool(align_corners), antialias, "float64" if double else "float32"
+        raise RuntimeError(f"interpolate needs sizes of at least 1; got {own} and {after}")
+    scales = each if factors and not recompute_scale_factor else (None,) * len(own)
+    options = bool(align_corners), antialias, "f8" if kind == np.float64 else "f4"
     steps = zip(own, after, scales, strict=True)
     return apply(Resample([interpolation(mode, *step, *options) for step in steps]), input)
 

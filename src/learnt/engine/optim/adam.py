@@ -101,7 +101,7 @@ class Adam(
 class AdamW(Adam, weight_decay=1e-2, decoupled_weight_decay=True):
     """Adam with its weight decay apart from the gradient.  (Loshchilov & Hutter 2019)"""
 
-    decoupled = True
+    fixed, decoupled = ("decoupled_weight_decay",), True
 
 
 class NAdam(

@@ -27,20 +27,20 @@ class Optimizer:
     """
 
     options: ClassVar[dict[str, Any]] = {}
+    fixed: ClassVar[tuple[str, ...]] = ()  # options that cannot be given
     decoupled = False  # does weight decay act apart from the gradient?
+    __signature__: ClassVar[inspect.Signature]
 
     def __init_subclass__(cls, **options: Any) -> None:
         cls.options = cls.options | options
-        if options:
-            cls.__signature__ = signature(["params"], cls.options)  # type: ignore[attr-defined]
+        free = {k: v for k, v in cls.options.items() if k not in cls.fixed}
+        names = ["params"] if free else ["params", "defaults"]  # as PyTorch's base class
+        cls.__signature__ = signature(names, free)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        names = ["params"] if self.options else ["params", "defaults"]  # as PyTorch's base class
-        bound = signature(names, self.options).bind(*args, **kwargs)
-        bound.apply_defaults()
-        params, *_ = bound.args
-        given = {name: value for name, value in bound.arguments.items() if name != "params"}
-        self.defaults = checked(given) if self.options else given["defaults"]
+        given = self.__signature__.bind(*args, **kwargs).arguments
+        params = given.pop("params")
+        self.defaults = checked(self.options | given) if self.options else given["defaults"]
         self.state: defaultdict[Tensor, State] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         if isinstance(params, Tensor):
