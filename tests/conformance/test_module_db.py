@@ -17,6 +17,7 @@ import learnt.engine as torch
 from learnt.engine import nn
 from learnt.engine.nn import functional as F
 from tests.conformance import samples
+from tests.conformance.page import committed, line
 from tests.conformance.samples import Row, close, engine_tensor, leaves
 
 
@@ -152,7 +153,10 @@ def _gradients(theirs: Any, ours: Any, inputs: Any, own: Any, there: Any, here: 
 @pytest.mark.parametrize("name", names())
 def test_every_sample_of_pytorchs_module_matches_or_is_declined_in_words(name):
     row = measure(name)
-    print(name, row)
-    assert row.matching + row.declined == row.samples
-    assert row.samples > 0
+    assert row.matching + row.declined == row.samples > 0
     assert all(row.reasons), "an error must say what is not there"
+    assert committed().get(name) == line(name, row), "the page is of another day: run make docs"
+
+
+def test_every_module_on_the_page_is_still_there():
+    assert {n for n in committed() if n not in samples.database()} == set(names())

@@ -159,7 +159,7 @@ def test_kl_divergence_per_example_divides_by_the_batch():
     ("wrong", "error", "message"),
     [
         (lambda x, t: F.cross_entropy(x, t[:2]), ValueError, r"\(2,\) and \(5, 3\)"),
-        (lambda x, t: F.cross_entropy(x, t + 1), IndexError, "below 3; got 1 to 3"),
+        (lambda x, t: F.cross_entropy(x, t + 1), IndexError, "from 0 to 2; got 1 to 3"),
         (lambda x, t: F.cross_entropy(x, t.float()), RuntimeError, "whole numbers"),
         (lambda x, t: F.binary_cross_entropy(x * 9, x), RuntimeError, "from 0 to 1"),
         (F.binary_cross_entropy, ValueError, "shape"),

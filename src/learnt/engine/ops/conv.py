@@ -68,22 +68,19 @@ class Conv(Op):
 
     def keep(self, x: Array, weight: Array, bias: Array | None, channels: int, out: int) -> None:
         """Check the inputs of a layer from `channels` to `out`, and keep what will be wanted."""
-        dims, groups = len(self.stride), self.groups
-        if not x.ndim == weight.ndim == dims + 2 or x.shape[1] != channels or len(weight) % groups:
+        dims, groups, extent = len(self.stride), self.groups, (*self.stride, *self.dilation)
+        right = x.ndim == weight.ndim == dims + 2 and x.shape[1] == channels
+        if not right or min(extent) < 1 or min(self.before) < 0 or len(weight) % max(groups, 1):
             raise RuntimeError(
-                f"{type(self).__name__} in {dims}d needs pictures (N, C, *size), or one (C, *size),"
-                f" and weights for C in groups; got {x.shape} and {weight.shape}, {groups=}"
+                f"{type(self).__name__} in {dims}d needs pictures (N, C, *size) or (C, *size), "
+                "weights for C in groups, stride and dilation of at least 1, padding of at least 0;"
+                f" got {x.shape} and {weight.shape}, {groups=}, {extent} and {self.before}"
             )
-        if min(*self.stride, *self.dilation) < 1 or min(self.before) < 0:
+        kinds = {x.dtype, weight.dtype} | (set() if bias is None else {bias.dtype})
+        if len(kinds) > 1 or (bias is not None and bias.shape != (out,)):
             raise RuntimeError(
-                "a convolution needs stride and dilation of at least 1 and padding of at least 0; "
-                f"got {self.stride}, {self.dilation} and {self.before}"
-            )
-        others = [weight] if bias is None else [weight, bias]
-        if others[1:] and others[1].shape != (out,) or any(a.dtype != x.dtype for a in others):
-            raise RuntimeError(
-                f"a convolution needs a bias of shape ({out},), and all of one dtype; got "
-                f"{[x.dtype.name, *[f'{a.shape} {a.dtype}' for a in others]]}"
+                f"a convolution needs one dtype, and a bias of shape ({out},); got {kinds} and "
+                f"{None if bias is None else bias.shape}"
             )
         self.start = 1 if x.shape[0] > x.shape[-1] else 2  # (C, *S, N) or (C, N, *S): see `read`
         self.shape, self.kernel = x.shape, weight.shape[2:]
@@ -246,10 +243,8 @@ class ConvTranspose(Conv):
 
     def onnx(self, graph: GraphBuilder, *names: str, **more: Any) -> str:
         """Less padding at the end says the same as output_padding, of which ONNX takes less."""
-        less = list(map(min, self.after, self.extra))
-        after, extra = (
-            [p - m for p, m in zip(ps, less, strict=True)] for ps in (self.after, self.extra)
-        )
+        pairs = list(zip(self.after, self.extra, strict=True))
+        after, extra = [max(p - e, 0) for p, e in pairs], [max(e - p, 0) for p, e in pairs]
         if any(map(int.__ge__, extra, self.stride)):
             raise NotImplementedError(f"export of output_padding {self.extra} beyond the stride")
         more = {"pads": [*self.before, *after], "output_padding": extra}

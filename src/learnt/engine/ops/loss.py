@@ -37,16 +37,27 @@ class CrossEntropy(Op):
         self.softmax, self.reduction, self.ignored, self.s = softmax, reduction, ignored, smoothing
 
     def forward(self, x: Array, target: Array, q: Array | None = None) -> Array:
-        self.shape, self.out = x.shape, target == self.ignored
-        t = np.where(self.out, 0, target) if self.out.any() else target
-        if t.size and not 0 <= t.min() <= t.max() < x.shape[1]:
-            raise IndexError(f"classes must be below {x.shape[1]}; got {t.min()} to {t.max()}")
+        self.shape, self.rows = x.shape, np.arange(len(x))
+        low, high = (target.min(), target.max()) if target.size else (0, 0)
+        self.out: Array | None = None  # the rows that are ignored
+        self.w: Array | None = None  # the weight of each row
+        self.t = target
+        if low == self.ignored or self.ignored >= 0 or low < 0:
+            self.out = target == self.ignored
+            self.t = np.where(self.out, 0, target)
+            low, high = (self.t.min(), self.t.max()) if target.size else (0, 0)
+        if not 0 <= low <= high < max(x.shape[1], 1):
+            raise IndexError(f"classes must be from 0 to {x.shape[1] - 1}; got {low} to {high}")
         self.q = ones(x.shape[1], x.dtype.char) if q is None else q
-        self.at, self.w = (np.arange(len(t)), t), self.q[t] * np.asarray(~self.out, x.dtype)
+        if q is not None or self.out is not None:
+            self.w = self.q[self.t] if self.out is None else self.q[self.t] * ~self.out
         with SILENT():
-            losses = self.of_scores(x) if self.softmax else -x[self.at] * self.w
-            losses[self.out] = 0  # also what is nan
-            self.total = np.add.reduce(self.w) if self.reduction == "mean" else 1
+            losses = self.of_scores(x) if self.softmax else -x[self.rows, self.t]
+            losses = losses if self.w is None or self.softmax else losses * self.w
+            if self.out is not None:
+                losses[self.out] = 0  # also what is nan
+            count = len(x) if self.w is None else np.add.reduce(self.w)
+            self.total = count if self.reduction == "mean" else 1
             none = self.reduction == "none"
             return losses if none else np.asarray(np.add.reduce(losses) / self.total, x.dtype)
 
@@ -55,33 +66,38 @@ class CrossEntropy(Op):
         rows, classes = x.shape
         self.p, self.sums = np.empty(x.shape, x.dtype), np.empty((rows, 1), x.dtype)
         (here, every), step = np.empty((2, rows), x.dtype), max(1, BLOCK // max(1, classes))
-        for at in [slice(i, i + step) for i in range(0, rows, step)]:
+        for i in range(0, rows, step):
+            at = slice(i, i + step)
             p = np.subtract(x[at], np.maximum.reduce(x[at], axis=1, keepdims=True), self.p[at])
-            here[at] = p[np.arange(len(p)), self.at[1][at]]
+            here[at] = p[self.rows[: len(p)], self.t[at]]
             if self.s:
                 np.dot(p, self.q, every[at])
             np.exp(p, p)
             self.sums[at] = row_sums(p)
         logs = np.log(self.sums[:, 0])
-        losses: Array = self.w * (logs - here)
+        losses: Array = logs - here
+        losses = losses if self.w is None else losses * self.w
         if self.s:
             losses *= 1 - self.s
             losses += (np.add.reduce(self.q) * logs - every) * (self.s / classes)
         return losses
 
     def backward(self, grad: Array) -> Grads:
-        with SILENT():
-            grad = np.broadcast_to(grad / np.asarray(self.total, grad.dtype), self.shape[:1])
-            here, even = self.w * grad * (1 - self.s), grad * (self.s / self.shape[1])
-            if self.softmax:
-                every = here + even * np.add.reduce(self.q) if self.s else here
-                dx = self.p * (every[:, None] / self.sums)
-            else:
-                dx = np.zeros(self.shape, grad.dtype)
-            dx[self.at] -= here
-            if self.s:
-                dx -= np.multiply.outer(even, self.q)
-        dx[self.out] = 0
+        g = grad / np.asarray(self.total, grad.dtype)
+        here = g if self.w is None else self.w * g
+        if self.s:
+            here = here * (1 - self.s)
+            even = np.broadcast_to(g * (self.s / self.shape[1]), self.shape[:1])
+        if self.softmax:
+            every = here + even * np.add.reduce(self.q) if self.s else here
+            dx = self.p * ((every[:, None] if every.ndim else every) / self.sums)
+        else:
+            dx = np.zeros(self.shape, grad.dtype)
+        dx[self.rows, self.t] -= here
+        if self.s:
+            dx -= np.multiply.outer(even, self.q)
+        if self.out is not None:
+            dx[self.out] = 0
         return (dx, None, None)[: len(self.needs)]
 
     def onnx(self, graph: GraphBuilder, *names: str) -> str:
@@ -173,7 +189,7 @@ def loss(name: str, says: str, options: str, f: Callable[..., Any]) -> Callable[
         found = f(*given.values())
         losses, total = found if isinstance(found, tuple) else (found, None)
         if reduction == "batchmean":
-            reduction, total = "mean", len(losses)
+            reduction, total = "mean", len(losses) if losses.array.ndim else 1
         return _reduced(losses, reduction, total)
 
     named = [inspect.Parameter(n, kind, default=d) for n, d in defaults.items()]

@@ -169,8 +169,10 @@ def batch_norm(
     variance with Bessel's correction.
     """
     shape = input.array.shape
-    if len(shape) < 2 and not input.array.size:
-        return input.clone()
+    if not input.array.size:  # nothing to normalise
+        column = (-1,) + (1,) * (len(shape) - 2)
+        scaled = input.clone() if weight is None else input * weight.reshape(column)
+        return scaled if bias is None else scaled + bias.reshape(column)
     if training and input.array.size == shape[1]:
         raise ValueError(f"batch_norm needs more than one value a channel; got {shape}")
     if training:

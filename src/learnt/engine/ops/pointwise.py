@@ -43,8 +43,7 @@ class Pointwise(Op):
         return z
 
     def backward(self, grad: Array) -> Grads:
-        with SILENT():
-            return tuple([self._part(grad, i) if n else None for i, n in enumerate(self.needs)])
+        return tuple([self._part(grad, i) if n else None for i, n in enumerate(self.needs)])
 
     def _part(self, grad: Array, i: int) -> Array:
         """The gradient of one input."""

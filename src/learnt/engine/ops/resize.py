@@ -17,20 +17,24 @@ from learnt.engine.autograd import Tensor, apply
 from learnt.engine.op import Array, Grads, GraphBuilder, Op
 from learnt.engine.ops.conv import Sizes
 
-Run = tuple[slice, slice, Array | None]  # of the result, of the input, and the weights if not 1
+Run = tuple[slice, slice, Any]  # of the result, of the input, and the weights: 1, or an array
 DIMENSIONS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
 
 
 @dataclass(frozen=True)
 class Axis:
-    """z[i] = Σ_j matrix[i, j] · x[j], which is scale[i] · the sum of the runs."""
+    """z[i] = Σ_j matrix[i, j] · x[j] along one dimension."""
 
     after: int
     before: int
     entries: tuple[Array, Array, Array]  # i, j and the weight of all that is not 0, in order
-    runs: tuple[Run, ...]  # every i meets its j in order
-    scale: Array | None
-    choice: bool  # each i is one j
+    runs: tuple[Run, ...]  # the same, as diagonals; every i meets its j in order
+
+    @property
+    def choice(self) -> bool:
+        """Is each i one j?"""
+        i, _, w = self.entries
+        return bool((w == 1).all()) and np.array_equal(i, np.arange(self.after))
 
     def matrix(self, dtype: Any) -> Array:
         """All of it: (after, before)."""
@@ -40,7 +44,7 @@ class Axis:
 
 
 def cut(before: int, places: Array, weights: Any, up: int, down: int) -> Axis:
-    """The elements j that each i is a sum of, (after, some), cut into runs (i + up, j + down), …
+    """The elements j that each i is a sum of, (after, some), as runs (i + up, j + down), …
 
     Places outside of 0 … before − 1 are left out; the weights of equal ones are added.
     """
@@ -48,22 +52,16 @@ def cut(before: int, places: Array, weights: Any, up: int, down: int) -> Axis:
     flat = (np.arange(after)[:, None] * before + places)[inside]
     flat, which = np.unique(flat, return_inverse=True)
     w = np.bincount(which, np.broadcast_to(weights, places.shape)[inside])
-    flat, w = flat[w != 0], w[w != 0]
-    i, j = np.divmod(flat, max(before, 1))
-    scale, counts = np.ones(after), np.bincount(i, minlength=after)
-    scale[i] = w
-    if not np.array_equal(scale[i], w):
-        scale[:] = 1
+    i, j = np.divmod(flat[w != 0], max(before, 1))
+    w = w[w != 0]
     order = np.lexsort((j - i // up * down, i % up))
-    p, q, r = i[order], j[order], (w / scale[i])[order]
+    p, q, r = i[order], j[order], w[order]
     ends = np.flatnonzero((np.diff(p) != up) | (np.diff(q) != down)) + 1
     runs: list[Run] = []
     for a, b in zip((0, *ends), (*ends, len(p)), strict=True) if len(p) else ():
-        one = bool((r[a:b] == 1).all())
         out, seen = slice(p[a], p[b - 1] + 1, up), slice(q[a], q[b - 1] + 1, down)
-        runs.append((out, seen, None if one else r[a:b]))
-    same, choice = bool((scale == 1).all()), bool((w == 1).all() and (counts == 1).all())
-    return Axis(after, before, (i, j, w), tuple(runs), None if same else scale, choice)
+        runs.append((out, seen, r[a] if (r[a:b] == r[a]).all() else r[a:b]))
+    return Axis(after, before, (i, j, w), tuple(runs))
 
 
 class Resample(Op):
@@ -75,14 +73,10 @@ class Resample(Op):
     def forward(self, x: Array) -> Array:
         for dim, axis in enumerate(self.axes, -len(self.axes)):
             x = _mix(x, dim, axis.after, axis.runs, axis.choice)
-            if axis.scale is not None:
-                x *= _along(axis.scale, dim, x)
         return x
 
     def backward(self, grad: Array) -> Grads:
         for dim, axis in enumerate(self.axes, -len(self.axes)):
-            if axis.scale is not None:
-                grad = grad * _along(axis.scale, dim, grad)
             back = [(seen, out, weights) for out, seen, weights in axis.runs]
             grad = _mix(grad, dim, axis.before, back)
         return (grad,)
@@ -105,24 +99,19 @@ class Resample(Op):
         return x
 
 
-def _along(values: Array, dim: int, like: Array) -> Array | np.generic:
-    """One number an element of a dimension counted from the end; one for all, if equal."""
-    values = values.astype(like.dtype)
-    return values[0] if (values == values[0]).all() else values.reshape(-1, *(1,) * (-1 - dim))
-
-
 def _mix(x: Array, dim: int, size: int, runs: Sequence[Run], choice: bool = False) -> Array:
-    """One dimension made `size` long by runs; it lies in memory as x does."""
+    """One dimension, counted from the end, made `size` long by runs; z lies in memory as x does."""
     shape, every = list(x.shape), (slice(None),) * (x.ndim + dim)
     shape[dim] = size
     z = (np.empty_like if choice else np.zeros_like)(x, shape=shape)
     for out, seen, weights in runs:
+        part = x[*every, seen]
         if choice:
-            z[*every, out] = x[*every, seen]
-        elif weights is None:
-            z[*every, out] += x[*every, seen]
-        else:
-            z[*every, out] += x[*every, seen] * _along(weights, dim, x)
+            z[*every, out] = part
+            continue
+        if np.ndim(weights) or weights != 1:
+            part = part * weights.astype(x.dtype).reshape(-1, *(1,) * (-1 - dim))
+        z[*every, out] += part
     return z
 
 
@@ -159,7 +148,7 @@ def interpolation(
     weights: Any = 1
     if mode in ("nearest", "nearest-exact"):
         half = 0.5 if mode == "nearest-exact" else 0  # and rounded as PyTorch rounds
-        at = ((i + half) * float(np.asarray(step, kind)) - half).astype(kind) + half
+        at: Any = ((i + half) * float(np.asarray(step, kind)) - half).astype(kind) + half
         places = np.minimum(at.astype(np.float32).astype(int), before - 1)
     elif antialias:  # the kernel as wide as a new element
         wide, middle = max(step, 1.0), step * (i + 0.5)
@@ -170,7 +159,7 @@ def interpolation(
         weights /= weights.sum(1, keepdims=True)
     else:
         at = i * step if align else (i + 0.5) * step - 0.5
-        at = at if cubic else np.maximum(at, 0)
+        at = at if cubic else at.clip(min=0)
         places = np.floor(at).astype(int) + (np.arange(-1, 3) if cubic else np.arange(2))
         weights = _kernel(at - places, cubic, -0.75)
         places = np.clip(places, 0, before - 1)
