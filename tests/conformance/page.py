@@ -21,6 +21,7 @@ operators and modules in its wheel. A sample *matches* if value and gradient are
 *declined* if the engine says by `NotImplementedError` what it does not do. Of what matches, the
 graph was exported, checked, run in ONNX Runtime and compared. Where a sample has no graph, the
 last column says why: results that are Python's own, no tensor that goes in, or random numbers.
+Modules are run in training and in evaluation, and exported in evaluation.
 """
 
 

@@ -20,7 +20,8 @@ import learnt.engine as torch
 from learnt.engine.nn import functional as F
 
 RANDOM = {  # no two libraries draw the same: shape and type are compared
-    "bernoulli", "dropout", "dropout2d", "dropout1d", "dropout3d", "alpha_dropout", "empty", "empty_like",
+    "bernoulli", "dropout", "dropout2d", "dropout1d", "dropout3d", "alpha_dropout", "empty",
+    "empty_like",
     "multinomial", "normal", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",
     "randperm", "new_empty", "empty_permuted", "feature_alpha_dropout", "rrelu",
 }  # fmt: skip

@@ -174,9 +174,7 @@ def test_a_network_as_wide_as_the_batch_that_is_traced_keeps_its_batch_free(widt
 
 def test_inputs_of_bytes_are_taken_as_bytes():
     model = Function(lambda x: (x.float() - 127.5) / 127.5)
-    proto = torch.onnx.export(
-        model, torch.zeros(1, 3, dtype=torch.uint8), input_names=["pictures"]
-    )
+    proto = torch.onnx.export(model, torch.zeros(1, 3, dtype=torch.uint8), input_names=["pictures"])
     session = onnxruntime.InferenceSession(proto.SerializeToString())
     x = np.array([[0, 128, 255]], np.uint8)
     (got,) = session.run(None, {"pictures": x})

@@ -160,7 +160,9 @@ class TensorBase(Variable):
         self.shared = True
         return self.read()
 
-    def __array__(self, dtype: npt.DTypeLike | None = None, copy: builtins.bool | None = None) -> Array:
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: builtins.bool | None = None
+    ) -> Array:
         return np.array(self.numpy(), dtype, copy=copy)
 
     def item(self) -> Any:

@@ -308,7 +308,7 @@ def typed(dtype: npt.DTypeLike) -> Any:
 
     def make(*data: Any) -> Tensor:
         sizes = bool(data) and all(isinstance(n, int) for n in data)
-        return zeros(*data, dtype=dtype) if sizes else tensor(*(data or ([],)), dtype=dtype)
+        return zeros(*data, dtype=dtype) if sizes else tensor(data[0] if data else [], dtype)
 
     return make
 

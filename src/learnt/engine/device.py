@@ -16,9 +16,7 @@ class device:  # noqa: N801 - PyTorch's name
     def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
         name = str(type)
         if name != "cpu" and not name.startswith("cpu:"):
-            raise NotImplementedError(
-                f"device {name!r}: this engine runs on the CPU"
-            )
+            raise NotImplementedError(f"device {name!r}: this engine runs on the CPU")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, device)

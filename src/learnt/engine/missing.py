@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class NotHere(AttributeError, NotImplementedError):
+class NotHereError(AttributeError, NotImplementedError):
     """A name that the engine does not have; `hasattr` is False, as usual."""
 
 
@@ -14,10 +14,10 @@ def missing(where: str) -> Callable[[str], Any]:
     >>> import learnt.engine as torch
     >>> torch.fft
     Traceback (most recent call last):
-    learnt.engine.missing.NotHere: torch.fft is not part of this engine
+    learnt.engine.missing.NotHereError: torch.fft is not part of this engine
     """
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - Python's name
-        raise NotHere(f"{where}.{name} is not part of this engine")
+        raise NotHereError(f"{where}.{name} is not part of this engine")
 
     return __getattr__

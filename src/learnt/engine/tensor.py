@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from learnt.engine.autograd import Variable, in_place
-from learnt.engine.base import Handle as Handle
 from learnt.engine.base import TensorBase
 from learnt.engine.ops import (
     activation,
@@ -107,10 +106,12 @@ class Tensor(TensorBase):
     isnan, isinf, isfinite = pointwise.isnan, pointwise.isinf, pointwise.isfinite
 
     def __eq__(self, other: Any) -> "Tensor":  # type: ignore[override]
-        return arithmetic.eq(self, other) if isinstance(other, OPERANDS) else NotImplemented
+        known: Any = other
+        return self.eq(known) if isinstance(other, OPERANDS) else NotImplemented
 
     def __ne__(self, other: Any) -> "Tensor":  # type: ignore[override]
-        return arithmetic.ne(self, other) if isinstance(other, OPERANDS) else NotImplemented
+        known: Any = other
+        return self.ne(known) if isinstance(other, OPERANDS) else NotImplemented
 
     __hash__ = object.__hash__  # by identity, as PyTorch's
 

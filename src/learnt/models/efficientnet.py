@@ -32,7 +32,8 @@ class SameConv2d(nn.Conv2d):
             x = F.pad(x, (wide // 2, wide - wide // 2, high // 2, high - high // 2))
             high = wide = 0
         padding = (high // 2, wide // 2)
-        return F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
+        y: Tensor = F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
+        return y
 
 
 class InvertedResidual(nn.Module):
@@ -83,7 +84,8 @@ class EfficientNetLite0(nn.Module):
         for block in self.blocks:
             x = block(x)
         x = F.relu6(self.head_norm(self.head(x)))  # (N, 1280, H/32, W/32)
-        return F.adaptive_avg_pool2d(x, 1).flatten(1)
+        pooled: Tensor = F.adaptive_avg_pool2d(x, 1)
+        return pooled.flatten(1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(self.features(x))  # type: ignore[no-any-return]

@@ -5,7 +5,7 @@ gradients of its inputs.  (Rumelhart, Hinton & Williams 1986; Baydin et al. 2018
 algorithm)
 """
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -37,14 +37,19 @@ def propagate(grads: Grads, nodes: list[Node], keep: Keep, watched: Ids, retain:
             continue
         if node.hooks or node.retained or id(node) in watched:
             grad = keep(node, grad)
-        if node.used or node.time < Clock.changed:
-            check_usable(node)
-        for source, part in zip(node.inputs, node.backward(grad), strict=True):
+        for source, part in _parts(node, grad):
             if source is not None and part is not None:
                 known = grads.get(id(source))
                 grads[id(source)] = part if known is None else known + part
         if not retain:
             node.free()
+
+
+def _parts(node: Op, grad: Array) -> Iterable[tuple[Node | None, Array | None]]:
+    """Where the inputs of an operation came from, each with its gradient."""
+    if node.used or node.time < Clock.changed:
+        check_usable(node)
+    return zip(node.inputs, node.backward(grad), strict=True)
 
 
 def topological_order(nodes: list[Node]) -> list[Node]:

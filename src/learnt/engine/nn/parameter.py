@@ -1,4 +1,5 @@
 """Where PyTorch keeps `Parameter`: `from torch.nn.parameter import Parameter`."""
 
-from learnt.engine.nn.module import Buffer as Buffer
-from learnt.engine.nn.module import Parameter as Parameter
+from learnt.engine.nn.module import Buffer, Parameter
+
+__all__ = ["Buffer", "Parameter"]
