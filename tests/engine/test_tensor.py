@@ -128,7 +128,7 @@ def test_a_dimension_or_place_that_is_not_there_is_an_index_error_as_in_pytorch(
         (lambda x, y: x + y, r"add .*\(2, 3\) and \(4, 5\)"),
         (lambda x, y: x * y, r"mul .*\(2, 3\) and \(4, 5\)"),
         (lambda x, y: x @ y, r"matmul .*\(2, 3\) @ \(4, 5\)"),
-        (lambda x, y: x.reshape(4, 2), r"reshape .*\(2, 3\).* of size 6 into shape \(4,2\)"),
+        (lambda x, y: x.reshape(4, 2), r"reshape .*\(2, 3\).*got \(4, 2\)"),
         (lambda x, y: x.expand(2, 4), r"expand .*\(2, 3\)"),
         (lambda x, y: torch.cat([x, y]), r"cat .*\(2, 3\) and \(4, 5\)"),
         (torch.nn.functional.linear, r"linear .*\(4, 5\)\); got .*\(2, 3\)"),

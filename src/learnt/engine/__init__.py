@@ -108,6 +108,7 @@ from learnt.engine.ops.arithmetic import (
     xlogy,
 )
 from learnt.engine.ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
+from learnt.engine.ops.gelu import erf
 from learnt.engine.ops.index import (
     argwhere,
     broadcast_shapes,
@@ -127,7 +128,7 @@ from learnt.engine.ops.index import (
     take_along_dim,
 )  # fmt: skip
 from learnt.engine.ops.linear import matmul
-from learnt.engine.ops.norm import cosine_similarity, pairwise_distance
+from learnt.engine.ops.norm import cdist, cosine_similarity, pairwise_distance
 from learnt.engine.ops.pointwise import (
     abs,
     acos,

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from learnt.engine import autograd
-from learnt.engine.autograd import Tensor, Variable, check_fractions, mode, wrap
-from learnt.engine.device import CPU, device
-from learnt.engine.op import Array, Op
+from learnt.engine.autograd import Tensor, Variable, check_fractions, mode
+from learnt.engine.device import CPU, check_device, device
+from learnt.engine.op import Array, Op, normalize_dim
 from learnt.engine.ops.shape import unpack
 
 _handles = itertools.count()
@@ -29,6 +29,10 @@ class Size(tuple[int, ...]):
     def numel(self) -> int:
         """How many numbers a tensor of this shape holds."""
         return int(np.prod(self, dtype=np.int64))
+
+    def __getitem__(self, index: Any) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(index, slice) else found
 
 
 class TensorBase(Variable):
@@ -70,7 +74,8 @@ class TensorBase(Variable):
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
-        return self.shape if dim is None else self.array.shape[dim]
+        shape = self.array.shape
+        return Size(shape) if dim is None else shape[normalize_dim(dim, len(shape))]
 
     def dim(self) -> int:
         """How many dimensions it has."""
@@ -82,14 +87,28 @@ class TensorBase(Variable):
 
     nelement = numel
 
+    is_cuda = False
+
     def is_floating_point(self) -> builtins.bool:
         """Does it hold fractions?"""
         return self.array.dtype.kind == "f"
 
     def __repr__(self) -> str:
-        text = np.array2string(self.array, separator=", ", precision=4, prefix="tensor(")
-        dtype = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
-        return f"tensor({text}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
+        array, kind = self.array, self.array.dtype
+        sizes = np.abs(array[np.isfinite(array) & (array != 0)])
+        places = sizes.size and ((sizes % 1).any() or sizes.max() > min(1000 * sizes.min(), 1e8))
+        mode: Any = "fixed" if places and kind.kind == "f" else "maxprec"  # 4 places, or none
+        text = np.array2string(array, separator=", ", precision=4, prefix="tensor(", floatmode=mode)
+        size = f", size={array.shape}" if not array.size and array.ndim > 1 else ""
+        known = kind in (np.float32, np.int64, np.bool_)
+        grad = f"grad_fn=<{type(self.op).__name__}>" if self.op else "requires_grad=True"
+        rest = ("" if known else f", dtype=torch.{kind}") + f", {grad}" * self.requires_grad
+        return f"tensor({text}{size}{rest})"
+
+    def __format__(self, spec: str) -> str:
+        if self.array.ndim == 0:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
 
     def is_contiguous(self) -> builtins.bool:
         """Do its numbers lie in memory in the order of its dimensions?"""
@@ -186,7 +205,7 @@ class TensorBase(Variable):
 
     def __len__(self) -> builtins.int:
         if not self.array.ndim:
-            raise TypeError("len() needs a tensor of at least one dimension")
+            raise TypeError("len() and iteration need a tensor of at least one dimension")
         return len(self.array)
 
     def __bool__(self) -> builtins.bool:
@@ -212,10 +231,11 @@ class TensorBase(Variable):
         """Itself: the CPU is where it is."""
         return self
 
-    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, **_: Any) -> Tensor:
+    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Tensor:
         """All `fill_value`, of this tensor's type."""
         wanted = (size,) if isinstance(size, builtins.int) else tuple(size)
-        return wrap(np.full(wanted, fill_value, dtype or self.array.dtype))
+        kind = dtype or self.array.dtype
+        return self.new_tensor(np.full(wanted, fill_value, kind), dtype=kind, **options)
 
     def new_zeros(self, *size: Any, **options: Any) -> Tensor:
         """All 0, of this tensor's type."""
@@ -227,9 +247,15 @@ class TensorBase(Variable):
 
     new_empty = new_zeros
 
-    def new_tensor(self, data: Any, *, dtype: Any = None, **_: Any) -> Tensor:
+    def new_tensor(
+        self, data: Any, *, dtype: Any = None, device: Any = None,
+        requires_grad: builtins.bool = False, layout: Any = None, pin_memory: Any = False,
+    ) -> Tensor:  # fmt: skip
         """A new tensor from numbers or nested lists, of this tensor's type."""
-        return wrap(np.array(data, dtype or self.array.dtype))
+        check_device(device)
+        array = np.array(getattr(data, "array", data), dtype or self.array.dtype)
+        found: Tensor = Variable.make(array)
+        return found.requires_grad_(requires_grad)
 
 
 class Handle:

@@ -28,7 +28,12 @@ def get_default_dtype() -> np.dtype[Any]:
     return FLOAT
 
 
-def _new(array: Any, dtype: DType, device: Any, requires_grad: bool) -> Tensor:
+def _new(
+    array: Any, dtype: DType, device: Any, requires_grad: bool, rest: dict[str, Any] | None = None
+) -> Tensor:
+    """The tensor; TypeError if of the options that change no number here one is not PyTorch's."""
+    if rest and not rest.keys() <= {"layout", "pin_memory", "memory_format"}:
+        raise TypeError(f"an unexpected keyword argument: {', '.join(rest)}")
     check_device(device)
     found = np.asarray(array, dtype if dtype is not None else None)
     return Tensor(found, requires_grad)
@@ -42,7 +47,7 @@ def _shape(size: Sequence[Sizes]) -> tuple[int, ...]:
 
 
 def tensor(
-    data: Any, dtype: DType = None, device: Any = None, requires_grad: bool = False, **_: Any
+    data: Any, dtype: DType = None, device: Any = None, requires_grad: bool = False, **rest: Any
 ) -> Tensor:
     """A new tensor from numbers or nested lists: fractions are float32, whole numbers int64.
 
@@ -55,7 +60,7 @@ def tensor(
         array = array.astype(FLOAT)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"a tensor holds numbers; got {type(data).__name__} of {array.dtype}")
-    return _new(array, None, device, requires_grad)
+    return _new(array, None, device, requires_grad, rest)
 
 
 def _plain(data: Any) -> Any:
@@ -86,36 +91,42 @@ def from_numpy(ndarray: Array) -> Tensor:
 
 
 def zeros(
-    *size: Sizes, dtype: DType = None, device: Any = None, requires_grad: bool = False, **_: Any
-) -> Tensor:
+    *sizes: Sizes, size: Any = None, dtype: DType = None, device: Any = None,
+    requires_grad: bool = False, **rest: Any,
+) -> Tensor:  # fmt: skip
     """All 0."""
-    return _new(np.zeros(_shape(size), dtype or FLOAT), None, device, requires_grad)
+    shape = _shape(unpack(sizes, size))
+    return _new(np.zeros(shape, dtype or FLOAT), None, device, requires_grad, rest)
 
 
 def ones(
-    *size: Sizes, dtype: DType = None, device: Any = None, requires_grad: bool = False, **_: Any
-) -> Tensor:
+    *sizes: Sizes, size: Any = None, dtype: DType = None, device: Any = None,
+    requires_grad: bool = False, **rest: Any,
+) -> Tensor:  # fmt: skip
     """All 1."""
-    return _new(np.ones(_shape(size), dtype or FLOAT), None, device, requires_grad)
+    shape = _shape(unpack(sizes, size))
+    return _new(np.ones(shape, dtype or FLOAT), None, device, requires_grad, rest)
 
 
 def empty(
-    *size: Sizes, dtype: DType = None, device: Any = None, requires_grad: bool = False, **_: Any
-) -> Tensor:
+    *sizes: Sizes, size: Any = None, dtype: DType = None, device: Any = None,
+    requires_grad: bool = False, **rest: Any,
+) -> Tensor:  # fmt: skip
     """Whatever is in memory: to be filled."""
-    return _new(np.empty(_shape(size), dtype or FLOAT), None, device, requires_grad)
+    shape = _shape(unpack(sizes, size))
+    return _new(np.empty(shape, dtype or FLOAT), None, device, requires_grad, rest)
 
 
 def full(
     size: Sizes, fill_value: float, *, dtype: DType = None, device: Any = None,
-    requires_grad: bool = False, **_: Any,
+    requires_grad: bool = False, **rest: Any,
 ) -> Tensor:  # fmt: skip
     """All `fill_value`, in its own type: int64, bool, or float32."""
     if isinstance(fill_value, Tensor):
         fill_value = fill_value.item()
     kind = np.asarray(fill_value).dtype
     found = np.full(_shape((size,)), fill_value, dtype or (FLOAT if kind.kind == "f" else kind))
-    return _new(found, None, device, requires_grad)
+    return _new(found, None, device, requires_grad, rest)
 
 
 def zeros_like(input: Tensor, *, dtype: DType = None, **options: Any) -> Tensor:
@@ -140,7 +151,7 @@ def full_like(input: Tensor, fill_value: float, *, dtype: DType = None, **option
 
 def arange(
     start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DType = None, device: Any = None,
-    requires_grad: bool = False, **_: Any,
+    requires_grad: bool = False, **rest: Any,
 ) -> Tensor:  # fmt: skip
     """start, start + step, … up to but without `end` (int64 if all are whole, else float32)."""
     first, last = (0, start) if end is None else (start, end)
@@ -150,68 +161,73 @@ def arange(
     whole = all(isinstance(n, int | np.integer) for n in (first, last, step))
     numbers = np.arange(first, last, step)
     return _new(numbers.astype(dtype or (np.int64 if whole else FLOAT)), None, device,
-                requires_grad)  # fmt: skip
+                requires_grad, rest)  # fmt: skip
 
 
 def linspace(
     start: Any, end: Any, steps: int, *, dtype: DType = None, device: Any = None,
-    requires_grad: bool = False, **_: Any,
+    requires_grad: bool = False, **rest: Any,
 ) -> Tensor:  # fmt: skip
     """`steps` numbers, evenly spaced from `start` to `end`, both included."""
     first, last = (n.item() if isinstance(n, Tensor) else n for n in (start, end))
     if steps < 0:
         raise RuntimeError(f"linspace needs a number of steps that is not negative; got {steps}")
     numbers = np.linspace(first, last, steps)
-    return _new(numbers.astype(dtype or FLOAT), None, device, requires_grad)
+    return _new(numbers.astype(dtype or FLOAT), None, device, requires_grad, rest)
 
 
 def eye(
     n: int, m: int | None = None, *, dtype: DType = None, device: Any = None,
-    requires_grad: bool = False, **_: Any,
+    requires_grad: bool = False, **rest: Any,
 ) -> Tensor:  # fmt: skip
     """1 on the diagonal, 0 elsewhere: (n, m), square by default."""
     if n < 0 or (m or 0) < 0:
         raise RuntimeError(f"eye needs sizes that are not negative; got {n} and {m}")
-    return _new(np.eye(n, m, dtype=dtype or FLOAT), None, device, requires_grad)
+    return _new(np.eye(n, m, dtype=dtype or FLOAT), None, device, requires_grad, rest)
 
 
 def rand(
-    *size: Sizes, generator: Generator | None = None, dtype: DType = None, device: Any = None,
-    requires_grad: bool = False, **_: Any,
+    *sizes: Sizes, size: Any = None, generator: Generator | None = None, dtype: DType = None,
+    device: Any = None, requires_grad: bool = False, **rest: Any,
 ) -> Tensor:  # fmt: skip
     """Numbers evenly spread over [0, 1)."""
     kind: Any = np.dtype(dtype or FLOAT)
-    return _new(rng(generator).random(_shape(size), kind), None, device, requires_grad)
+    drawn = rng(generator).random(_shape(unpack(sizes, size)), kind)
+    return _new(drawn, None, device, requires_grad, rest)
 
 
 def randn(
-    *size: Sizes, generator: Generator | None = None, dtype: DType = None, device: Any = None,
-    requires_grad: bool = False, **_: Any,
+    *sizes: Sizes, size: Any = None, generator: Generator | None = None, dtype: DType = None,
+    device: Any = None, requires_grad: bool = False, **rest: Any,
 ) -> Tensor:  # fmt: skip
     """Numbers normally distributed around 0 with standard deviation 1."""
     kind: Any = np.dtype(dtype or FLOAT)
-    return _new(rng(generator).standard_normal(_shape(size), kind), None, device, requires_grad)
+    drawn = rng(generator).standard_normal(_shape(unpack(sizes, size)), kind)
+    return _new(drawn, None, device, requires_grad, rest)
 
 
 def randint(
-    low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None,
-    dtype: DType = np.int64, device: Any = None, requires_grad: bool = False, **_: Any,
+    low: Any = None, high: Any = None, size: Any = None, *, generator: Generator | None = None,
+    dtype: DType = np.int64, device: Any = None, requires_grad: bool = False, **rest: Any,
 ) -> Tensor:  # fmt: skip
     """Whole numbers from `low` (0, if one bound is given) to `high` − 1: int64."""
     if size is None:
         low, high, size = 0, low, high
+    low = 0 if low is None else low
     if low >= high:
         raise RuntimeError(f"randint needs low < high; got {low} and {high}")
     numbers = rng(generator).integers(low, high, _shape((size,)))
-    return _new(numbers.astype(dtype or np.int64), None, device, requires_grad)
+    return _new(numbers.astype(dtype or np.int64), None, device, requires_grad, rest)
 
 
 def randperm(
     n: int, *, generator: Generator | None = None, dtype: DType = np.int64, device: Any = None,
-    **_: Any,
+    **rest: Any,
 ) -> Tensor:  # fmt: skip
     """The numbers 0 … n − 1 in random order (int64)."""
-    return _new(rng(generator).permutation(n).astype(dtype or np.int64), None, device, False)
+    if n < 0:
+        raise RuntimeError(f"randperm needs a number that is not negative; got {n}")
+    return _new(rng(generator).permutation(n), dtype or np.int64, device, False, rest)
 
 
 def rand_like(input: Tensor, *, dtype: DType = None, **options: Any) -> Tensor:
@@ -235,13 +251,15 @@ def randint_like(
 
 def normal(
     mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None,
-    dtype: DType = None, **_: Any,
+    dtype: DType = None, device: Any = None, requires_grad: bool = False, **rest: Any,
 ) -> Tensor:  # fmt: skip
     """Normally distributed numbers; `mean` and `std` may be tensors, a pair for each number."""
     mean, std = (v.array if isinstance(v, Tensor) else v for v in (mean, std))
     shape = _shape((size,)) if size is not None else np.broadcast(mean, std).shape
+    if np.min(std, initial=0) < 0:
+        raise RuntimeError(f"normal needs a std of at least 0; got {std}")
     numbers = rng(generator).standard_normal(shape) * std + mean
-    return Tensor(np.asarray(numbers, dtype or FLOAT))
+    return _new(numbers, dtype or FLOAT, device, requires_grad, rest)
 
 
 def bernoulli(

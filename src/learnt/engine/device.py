@@ -54,8 +54,10 @@ class cuda:  # noqa: N801
         return 0
 
     @staticmethod
-    def manual_seed_all(seed: int) -> None:
+    def manual_seed(seed: int) -> None:
         """There is no GPU to seed."""
+
+    manual_seed_all = manual_seed
 
 
 class _Backend:

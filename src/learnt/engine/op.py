@@ -6,14 +6,15 @@ want, and `onnx` says which standard operators compute the same thing.
 """
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Protocol
+from functools import partial, wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Grads = tuple[Array | None, ...]
+P, R = ParamSpec("P"), TypeVar("R")
 SILENT = partial(np.errstate, all="ignore")  # 1/0 is ∞ and log −1 nan, unsaid, as in PyTorch
 
 # onnx.proto3, TensorProto.DataType
@@ -112,3 +113,16 @@ def normalize_dims(dims: int | tuple[int, ...] | None, ndim: int) -> tuple[int, 
     if len(set(found)) < len(found):
         raise RuntimeError(f"each dim may be given once; got {wanted}")
     return tuple(found) if ndim else ()
+
+
+def numpy_names(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, with NumPy's names for its options, too: axis for dim, keepdims for keepdim."""
+
+    @wraps(function)
+    def named(*args: P.args, **kwargs: P.kwargs) -> R:
+        for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
+            if theirs in kwargs:
+                kwargs[ours] = kwargs.pop(theirs)
+        return function(*args, **kwargs)
+
+    return named

@@ -6,17 +6,19 @@ table of contents, and `torch.exp(x)` and `x.exp()` are one function.
 
 import builtins
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from learnt.engine.autograd import Variable, in_place
 from learnt.engine.base import TensorBase
+from learnt.engine.missing import NotHereError
 from learnt.engine.ops import (
     activation,
     arithmetic,
     cast,
     draw,
+    gelu,
     index,
     linear,
     pointwise,
@@ -41,6 +43,21 @@ class Tensor(TensorBase):
     """
 
     grad: "Tensor | None"
+
+    def __init__(self, data: Any = (), requires_grad: Any = False, *sizes: Any) -> None:
+        """On the memory of an array; also, as PyTorch's old constructor of float32:
+
+        `Tensor([1, 2])` holds these numbers, and `Tensor(2, 3)` has that shape, to be filled.
+        """
+        if type(data) is np.ndarray and not requires_grad:  # the short way of every result
+            self.array = data
+            return
+        if isinstance(data, builtins.int):  # the sizes
+            more = () if requires_grad is False else (requires_grad, *sizes)
+            data, requires_grad = np.zeros((data, *more), np.float32), False
+        elif not isinstance(data, np.ndarray | np.generic):
+            data = np.asarray(getattr(data, "array", data), np.float32)
+        super().__init__(data, requires_grad)
 
     # --- type, memory, history ----------------------------------------------------------------
 
@@ -68,6 +85,11 @@ class Tensor(TensorBase):
     def __contains__(self, element: Any) -> builtins.bool:
         return builtins.bool((self == element).array.any())
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise NotHereError(f"Tensor.{name} is not part of this engine")
+
     # --- arithmetic and comparison ------------------------------------------------------------
 
     add = __add__ = __radd__ = arithmetic.add
@@ -83,6 +105,7 @@ class Tensor(TensorBase):
     pow, __rpow__ = arithmetic.pow, arithmetic.rpow
     __pow__ = arithmetic.pow
     neg = negative = __neg__ = pointwise.neg
+    __pos__ = positive = cast.to
     abs = absolute = __abs__ = pointwise.abs
     matmul = __matmul__ = linear.matmul
     maximum, minimum = arithmetic.maximum, arithmetic.minimum
@@ -125,7 +148,7 @@ class Tensor(TensorBase):
     sin, cos, tan = pointwise.sin, pointwise.cos, pointwise.tan
     asin, acos, atan = pointwise.asin, pointwise.acos, pointwise.atan
     sinh, cosh, tanh = pointwise.sinh, pointwise.cosh, pointwise.tanh
-    sigmoid = pointwise.sigmoid
+    sigmoid, erf = pointwise.sigmoid, gelu.erf
     relu, relu_, prelu = activation.relu, activation.relu_, activation.prelu
     hardshrink = activation.hardshrink
     softmax, log_softmax = activation.softmax, activation.log_softmax
@@ -201,6 +224,8 @@ class Tensor(TensorBase):
     sigmoid_, tanh_, sign_ = map(in_place, (pointwise.sigmoid, pointwise.tanh, pointwise.sign))
     floor_, ceil_, trunc_ = map(in_place, (pointwise.floor, pointwise.ceil, pointwise.trunc))
     round_, sin_, cos_ = map(in_place, (pointwise.round, pointwise.sin, pointwise.cos))
+    erf_, log1p_ = in_place(gelu.erf), in_place(pointwise.log1p)
+    cumsum_, cumprod_ = in_place(reduce.cumsum), in_place(reduce.cumprod)
     masked_fill_, masked_scatter_ = in_place(index.masked_fill), in_place(index.masked_scatter)
     scatter_, scatter_add_ = in_place(index.scatter), in_place(index.scatter_add)
     index_put_, index_add_ = in_place(index.index_put), in_place(index.index_add)

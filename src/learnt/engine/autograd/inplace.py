@@ -136,6 +136,12 @@ class Views(Op):
     def zeros(self) -> Array:
         return np.zeros(self.sizes, self.dtype).transpose(np.argsort(self.order))
 
+    def write(self, graph: GraphBuilder, x: str) -> str:
+        """The views in the graph, one after the other."""
+        for view in self.views:
+            x = view.onnx(graph, x)
+        return x
+
 
 class Part(Views):
     """z = the part of x that a chain of views looks at; ∂L/∂x = g there, and 0 elsewhere."""
@@ -150,9 +156,7 @@ class Part(Views):
         return (back,)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
-        for view in self.views:
-            x = view.onnx(graph, x)
-        return x
+        return self.write(graph, x)
 
 
 class ReplacePart(Views):
@@ -176,6 +180,6 @@ class ReplacePart(Views):
         shape, flat = graph.add("Shape", x), graph.constant([-1], "int64")
         zero, one = graph.constant(0, "int64"), graph.constant(1, "int64")
         places = graph.add("Range", zero, graph.add("Size", x), one)
-        places = super().onnx(graph, graph.add("Reshape", places, shape))
+        places = self.write(graph, graph.add("Reshape", places, shape))
         rows = [graph.add("Reshape", name, flat) for name in (x, places, part)]
         return graph.add("Reshape", graph.add("ScatterElements", *rows, axis=0), shape)

@@ -1,7 +1,10 @@
 """Networks: `Module`, the layers, the same as functions (`functional`), and `init`."""
 
+from typing import TYPE_CHECKING
+
 # fmt: off
 # isort: off
+from learnt.engine.missing import missing
 from learnt.engine.nn import functional as functional
 from learnt.engine.nn import init as init
 from learnt.engine.nn import utils as utils
@@ -36,3 +39,6 @@ from learnt.engine.nn.norm import (
     BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RMSNorm,
 )
 from learnt.engine.nn.rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+
+if not TYPE_CHECKING:
+    __getattr__ = missing("torch.nn")

@@ -1,5 +1,7 @@
 """Layers as functions, with PyTorch's signatures: an index. Each lives beside its operation."""
 
+from typing import TYPE_CHECKING
+
 # fmt: off
 # isort: off
 from learnt.engine.ops.activation import (
@@ -8,6 +10,7 @@ from learnt.engine.ops.activation import (
     relu, relu6, relu_, selu, selu_, silu, softmax, softmin, softplus, softshrink, softsign,
     tanhshrink, threshold, threshold_,
 )
+from learnt.engine.ops.attention import scaled_dot_product_attention
 from learnt.engine.ops.conv import (
     conv1d, conv2d, conv_transpose1d, conv_transpose2d, fold, unfold,
 )
@@ -36,4 +39,8 @@ from learnt.engine.ops.resize import (
 # isort: on
 # fmt: on
 
+from learnt.engine.missing import missing
 from learnt.engine.ops.linear import bilinear, linear
+
+if not TYPE_CHECKING:
+    __getattr__ = missing("torch.nn.functional")

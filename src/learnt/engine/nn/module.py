@@ -95,7 +95,10 @@ class Module:
     Names in `state_dict` are the paths of attributes: `layers.0.weight`.
     """
 
-    forward: Callable[..., Any] = absent("forward")
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the network computes: to be written."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method forward(self, ...)")
+
     training: bool
     _roles: dict[str, str]  # attribute → "parameter", "buffer" or "module"
 
@@ -172,7 +175,7 @@ class Module:
         if not isinstance(name, str) or not isinstance(value, ROLES[role] | None):
             raise TypeError(
                 f"a {role} needs a string for its name, and to be a {ROLES[role].__name__} or "
-                f"None; got {name!r} and {type(value).__name__}"
+                f"None; got {name!r} and {value if isinstance(value, type) else type(value)}"
             )
         if not name or "." in name or (hasattr(self, name) and self._roles.get(name) != role):
             raise KeyError(f"a {role} needs a name without '.' that is not taken; got {name!r}")
@@ -226,9 +229,9 @@ class Module:
         """What belongs to it but is not trained."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
-    def modules(self) -> Iterator["Module"]:
+    def modules(self, remove_duplicate: bool = True) -> Iterator["Module"]:
         """This module and all below it."""
-        return (module for _, module in self.named_modules())
+        return (m for _, m in self.named_modules(remove_duplicate=remove_duplicate))
 
     def children(self) -> Iterator["Module"]:
         """The modules directly in this one."""
@@ -271,6 +274,10 @@ class Module:
 
         With `strict`, both sides must have the same names; shapes must always agree.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(
+                f"state_dict must be a dict of tensors; got {type(state_dict).__name__}"
+            )
         given, keys, errors = dict(state_dict), IncompatibleKeys([], []), list[str]()
         for path, module in self.named_modules(remove_duplicate=False):
             prefix, local = f"{path}." if path else "", {"assign_to_params_buffers": assign}
@@ -294,6 +301,8 @@ class Module:
             given, key = state_dict.get(prefix + name), prefix + name
             if given is None:
                 missing_keys.append(key)
+            elif not isinstance(given, Tensor):
+                error_msgs.append(f"{key} must be a tensor; got {type(given).__name__}")
             elif own.array.shape != given.array.shape:
                 shapes = f"it must have shape {own.array.shape}; got {given.array.shape}"
                 error_msgs.append(f"size mismatch for {key}: {shapes}")

@@ -57,8 +57,9 @@ class _Channels(_Affine):
 
     def _check(self, input: Tensor, channels: int) -> None:
         if input.array.ndim not in self.dims or channels != self.num_features:
+            ranks = " or ".join(map(str, dict.fromkeys(self.dims)))
             raise RuntimeError(
-                f"{type(self).__name__} needs {self.dims[0]} or {self.dims[1]} dimensions with "
+                f"{type(self).__name__} needs {ranks} dimensions with "
                 f"{self.num_features} channels second; got {input.array.shape}"
             )
 

@@ -100,6 +100,8 @@ def _along(op: Callable[[int], Op], x: Tensor, dim: int | None, dtype: Any) -> T
     """As another type, if asked for; without `dim`, along the one that PyTorch takes."""
     x = x if isinstance(dtype, int) else x.to(dtype)
     ndim = x.array.ndim
+    if x.array.dtype.kind != "f":
+        raise NotImplementedError(f"softmax of {x.array.dtype}: convert it by .float()")
     if not ndim:
         return _along(op, x.reshape(1), dim, 0).reshape(())
     return apply(op(normalize_dim(ndim not in (1, 3) if dim is None else dim, ndim)), x)

@@ -71,10 +71,11 @@ class Conv(Op):
         dims, groups, extent = len(self.stride), self.groups, (*self.stride, *self.dilation)
         right = x.ndim == weight.ndim == dims + 2 and x.shape[1] == channels
         if not right or min(extent) < 1 or min(self.before) < 0 or len(weight) % max(groups, 1):
+            kind = "conv" if type(self) is Conv else "conv_transpose"
             raise RuntimeError(
-                f"{type(self).__name__} in {dims}d needs pictures (N, C, *size) or (C, *size), "
-                "weights for C in groups, stride and dilation of at least 1, padding of at least 0;"
-                f" got {x.shape} and {weight.shape}, {groups=}, {extent} and {self.before}"
+                f"{kind}{dims}d needs pictures (N, C, *size) or (C, *size), weights for C in "
+                "groups, stride and dilation of at least 1, padding of at least 0; got "
+                f"{x.shape} and {weight.shape}, {groups=}, {extent} and {self.before}"
             )
         kinds = {x.dtype, weight.dtype} | (set() if bias is None else {bias.dtype})
         if len(kinds) > 1 or (bias is not None and bias.shape != (out,)):

@@ -51,6 +51,11 @@ def embedding(
     No gradient reaches the row `padding_idx`. Rows longer than `max_norm` are made that short
     first, in place. Gradients are dense, also with `sparse`.
     """
+    if input.array.dtype.kind not in "iu" or weight.array.ndim != 2:
+        raise RuntimeError(
+            f"embedding needs whole numbers, and a weight (V, D); got {input.array.dtype} and "
+            f"{weight.array.shape}: .long() converts"
+        )
     if padding_idx is not None and not -len(weight) <= padding_idx < len(weight):
         raise AssertionError(f"padding_idx must be one of {len(weight)} rows; got {padding_idx}")
     if max_norm is not None:
@@ -106,6 +111,8 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     tensor([[1, 0, 0],
             [0, 0, 1]])
     """
+    if input.array.dtype != np.int64:
+        raise RuntimeError(f"one_hot needs int64; got {input.array.dtype}: .long() converts")
     low, high = input.array.min(initial=0), input.array.max(initial=-1)
     count = high + 1 if num_classes == -1 else num_classes
     if low < 0 or high >= count or not count:

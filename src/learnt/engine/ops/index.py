@@ -21,13 +21,17 @@ BASIC = {int, slice, NoneType, EllipsisType}  # what an index that is a view is 
 
 def getitem(input: Tensor, index: Any) -> Tensor:
     """input[index]: a view if there are no tensors, lists or truths in the index."""
-    parts = index if type(index) is tuple else (index,)
-    if BASIC.issuperset(map(type, parts)):
-        return apply(Slice(parts), input)
-    basic, dims, tensors = parse(input, index)
-    if not dims or any(part != ALL for part in basic):
-        input = apply(Slice(basic), input)
-    return apply(Pick(dims), input, *tensors) if dims else input
+    parts, shape = index if type(index) is tuple else (index,), input.array.shape
+    try:
+        if BASIC.issuperset(map(type, parts)):
+            return apply(Slice(parts), input)
+        basic, dims, tensors = parse(input, index)
+        if not dims or any(part != ALL for part in basic):
+            input = apply(Slice(basic), input)
+        return apply(Pick(dims), input, *tensors) if dims else input
+    except IndexError as error:  # NumPy's
+        says = str(error).replace("axis", "dimension").replace("array", "tensor")
+        raise IndexError(f"x[...], where x has shape {shape}: {says}") from None
 
 
 def parse(input: Tensor, index: Any) -> tuple[tuple[Any, ...], list[int], list[Tensor]]:
@@ -55,8 +59,10 @@ def _part(part: Any) -> Any:
         return part
     if not isinstance(part, Tensor):
         part = wrap(np.asarray(part) if np.size(part) else np.zeros(np.shape(part), np.int64))
-    if part.array.dtype.kind not in "biu":
-        raise IndexError(f"an index needs whole numbers, slices, ..., None or bool; got {part!r}")
+    if (kind := part.array.dtype).kind not in "biu":
+        raise IndexError(
+            f"an index needs whole numbers, slices, ..., None or bool; got {kind}: .long() converts"
+        )
     if part.array.dtype in (np.bool_, np.uint8):  # a mask
         return part.bool()
     return part if part.array.ndim or part.op is not None else int(part.array)
@@ -138,7 +144,9 @@ def _dim(input: Tensor, dim: int, index: Tensor, error: type[Exception] = Runtim
         raise RuntimeError(f"an index must be of int64 or int32; got {places.dtype}")
     low, high, size = places.min(initial=0), places.max(initial=0), input.array.shape[at]
     if places.size and not 0 <= low <= high < size:
-        raise error(f"an index must be from 0 to {size - 1}; got {low} to {high}")
+        found = low if low < 0 else high
+        shape = input.array.shape
+        raise error(f"an index for dim {at} of {shape} must be from 0 to {size - 1}; got {found}")
     return at
 
 
@@ -215,7 +223,10 @@ def _along(input: Tensor, dim: int, index: Tensor, src: Any = None) -> int:
         sizes = t.array.shape if isinstance(t, Tensor) else shape
         fits = [n <= m or d == free for d, (n, m) in enumerate(zip(shape, sizes, strict=False))]
         if len(shape) != len(sizes) or not all(fits):
-            raise RuntimeError(f"the index {shape} must fit into input and src; got {sizes}")
+            raise RuntimeError(
+                f"index must have as many dimensions as input and src, none larger (but {at} of "
+                f"input); got index {shape} for {sizes}"
+            )
     return at
 
 
@@ -243,7 +254,9 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
     """`value` (a number, or a tensor of no dimensions) where the mask is true."""
     if mask.array.dtype != np.bool_ or (isinstance(value, Tensor) and value.array.ndim):
-        raise RuntimeError("masked_fill needs a mask of bool, and one number")
+        raise RuntimeError(
+            f"masked_fill needs a mask of bool, and one number; got {mask.array.dtype} and {value}"
+        )
     found: Tensor = where(mask, _value(input, value, exact=False), input)
     return found
 

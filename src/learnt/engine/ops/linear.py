@@ -83,8 +83,8 @@ class Linear(Op):
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         if x.shape[-1:] != weight.shape[1:]:
             raise RuntimeError(
-                f"linear needs inputs whose last dimension is {weight.shape[-1]}, as its weight "
-                f"is {weight.shape}; got {x.shape}: flatten them, or make the layer for them"
+                f"linear needs inputs whose last dimension is {weight.shape[-1]} (the weight is "
+                f"{weight.shape}); got {x.shape}: flatten them, or make the layer for them"
             )
         _check_types(x, weight)
         rows = as_rows(x)  # (N, in)

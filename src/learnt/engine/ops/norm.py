@@ -249,3 +249,8 @@ def pairwise_distance(
 ) -> Tensor:
     """The p-norm of x₁ − x₂ + ε along the last dimension."""
     return (x1 - x2 + eps).norm(p, -1, keepdim)
+
+
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
+    """‖x1ᵢ − x2ⱼ‖ₚ of all pairs of rows: (…, n, d), (…, m, d) → (…, n, m)."""
+    return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).norm(p, -1)

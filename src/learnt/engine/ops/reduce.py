@@ -12,7 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from learnt.engine.autograd import Tensor, Variable, apply, mode
-from learnt.engine.op import SILENT, Array, Grads, GraphBuilder, Op, normalize_dim, normalize_dims
+from learnt.engine.op import (
+    SILENT,
+    Array,
+    Grads,
+    GraphBuilder,
+    Op,
+    normalize_dim,
+    normalize_dims,
+    numpy_names,
+)
 from learnt.engine.ops.arithmetic import fill, maximum, minimum, where, zero
 from learnt.engine.ops.index import gather
 from learnt.engine.ops.linear import ones
@@ -208,17 +217,20 @@ def _fractions(input: Tensor, name: str, dtype: DType = None) -> Tensor:
     return x
 
 
+@numpy_names
 def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DType = None) -> Tensor:
     """The sum over `dim` (all by default)."""
     return apply(Sum("ReduceSum", dims_of(dim, input), keepdim), _summable(input, dtype))
 
 
+@numpy_names
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DType = None) -> Tensor:
     """The mean over `dim` (all by default)."""
     x = _fractions(input, "mean", dtype)
     return apply(Mean("ReduceMean", dims_of(dim, x), keepdim), x)
 
 
+@numpy_names
 def var_mean(
     input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False,
     *, correction: float | None = None,
@@ -244,17 +256,20 @@ def var_mean(
 _root = unary("root", np.sqrt, lambda z: np.where(z == 0, 0, 0.5 / z).astype(z.dtype), "Sqrt", "√x")
 
 
+@numpy_names
 def var(input: Tensor, *args: Any, **options: Any) -> Tensor:
     """The variance: as `var_mean`, alone."""
     return var_mean(input, *args, **options)[0]
 
 
+@numpy_names
 def std_mean(input: Tensor, *args: Any, **options: Any) -> tuple[Tensor, Tensor]:
     """The standard deviation, which is the root of the variance, and the mean: as `var_mean`."""
     variance, average = var_mean(input, *args, **options)
     return _root(variance), average
 
 
+@numpy_names
 def std(input: Tensor, *args: Any, **options: Any) -> Tensor:
     """The standard deviation: as `std_mean`, alone."""
     return std_mean(input, *args, **options)[0]
@@ -263,8 +278,13 @@ def std(input: Tensor, *args: Any, **options: Any) -> Tensor:
 def extreme(kind: str, pair: Callable[..., Tensor]) -> tuple[Callable[..., Any], ...]:
     """`amax`, `argmax` and `max`; or those of the minimum."""
 
+    def some(input: Tensor, dims: tuple[int, ...]) -> None:
+        if 0 in [input.array.shape[d] for d in dims]:
+            raise IndexError(f"{kind.lower()} needs numbers; got shape {input.array.shape}")
+
     def shared(input: Tensor, dim: Dims = (), keepdim: bool = False, nan: bool = False) -> Tensor:
-        op = Extreme(f"Reduce{kind}", dims_of(dim, input), keepdim)
+        op = Extreme(f"Reduce{kind}", dims := dims_of(dim, input), keepdim)
+        some(input, dims)
         op.nan = nan
         return apply(op, input)
 
@@ -275,6 +295,7 @@ def extreme(kind: str, pair: Callable[..., Tensor]) -> tuple[Callable[..., Any],
             found = arg(input.reshape(-1), 0)
             return found.reshape((1,) * input.array.ndim) if keepdim else found
         x, at, keepdim = _line(input, dim, keepdim)
+        some(x, (at,))
         return apply(Arg(f"Arg{kind}", at, keepdim), x)
 
     def best(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
@@ -283,6 +304,7 @@ def extreme(kind: str, pair: Callable[..., Tensor]) -> tuple[Callable[..., Any],
         if dim is None:
             return shared(input, nan=True)
         x, at, keepdim = _line(input, dim, keepdim)
+        some(x, (at,))
         places = apply(Arg(f"Arg{kind}", at, True), x)
         found = gather(x, at, places), places
         return Extremes(*(found if keepdim else [t.squeeze(at) for t in found]))
@@ -293,13 +315,14 @@ def extreme(kind: str, pair: Callable[..., Tensor]) -> tuple[Callable[..., Any],
 
     Of equals along `dim` the first gets the gradient; of all, they share it.
     """
-    return shared, arg, best
+    return numpy_names(shared), numpy_names(arg), numpy_names(best)
 
 
 amax, argmax, max = extreme("Max", maximum)
 amin, argmin, min = extreme("Min", minimum)
 
 
+@numpy_names
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log Σ eˣ over `dim`; less the maximum first, so that eˣ cannot overflow."""
     x = input if input.array.dtype.kind == "f" else input.float()
@@ -309,6 +332,7 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     return z + top.reshape(z.array.shape)
 
 
+@numpy_names
 def norm(
     input: Tensor, p: float | str | None = "fro", dim: Dims = None, keepdim: bool = False,
     out: None = None, dtype: DType = None,
@@ -328,35 +352,41 @@ def norm(
     return sum(where(x == 0, 0.0 if power > 0 else math.inf, powers), dim, keepdim) ** (1 / power)
 
 
+@numpy_names
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     """How many are not 0, over `dim` (all by default): int64."""
     return sum(input != 0, dim)
 
 
+@numpy_names
 def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Is one of the numbers over `dim` (all by default) not 0?"""
     found = (input if dim == () else sum(input != 0, dim, keepdim)) != 0
     return found.byte() if input.array.dtype == np.uint8 else found
 
 
+@numpy_names
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Is none of the numbers over `dim` (all by default) 0?"""
     found = any(input == 0, dim, keepdim).logical_not()
     return found.byte() if input.array.dtype == np.uint8 else found
 
 
+@numpy_names
 def cumsum(input: Tensor, dim: int, *, dtype: DType = None) -> Tensor:
     """The sum up to each place along `dim`."""
     x, at, _ = _line(_summable(input, dtype), dim)
     return apply(CumSum(at), x).reshape(input.array.shape)
 
 
+@numpy_names
 def cumprod(input: Tensor, dim: int, *, dtype: DType = None) -> Tensor:
     """The product up to each place along `dim`."""
     x, at, _ = _line(_summable(input, dtype), dim)
     return apply(CumProd(at), x).reshape(input.array.shape)
 
 
+@numpy_names
 def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DType = None
 ) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from learnt.engine.autograd import Tensor, apply, mode, wrap
+from learnt.engine.autograd import Tensor, Variable, apply, mode, wrap
 from learnt.engine.op import (
     Array,
     Grads,
@@ -17,6 +17,7 @@ from learnt.engine.op import (
     Op,
     normalize_dim,
     normalize_dims,
+    numpy_names,
     unbroadcast,
 )
 from learnt.engine.ops.arithmetic import RANKS
@@ -121,12 +122,28 @@ def unpack(values: Sequence[Any], named: Sequence[Any] | None = None) -> Sequenc
     return values[0] if len(values) == 1 and isinstance(values[0], tuple | list) else values
 
 
+NEEDS = {
+    "reshape": "as many numbers in the new shape; at most one size is -1, for what is left",
+    "permute": "each dimension once",
+    "expand": "the same sizes but where there is 1, and new ones only in front",
+}
+
+
+def attempt(op: Op, input: Tensor, name: str, wanted: Sequence[int]) -> Tensor:
+    """The result; RuntimeError saying what the operation needs, if it does not get that."""
+    try:
+        return apply(op, input)
+    except RuntimeError:
+        shape = input.array.shape
+        raise RuntimeError(f"{name} of {shape} needs {NEEDS[name]}; got {tuple(wanted)}") from None
+
+
 def reshape(input: Tensor, *sizes: Dims, shape: Sequence[int] | None = None) -> Tensor:
     """The same numbers in another shape; one size may be −1."""
     wanted = unpack(sizes, shape)
     if min(wanted, default=0) < -1:
         raise RuntimeError(f"a size must be at least 0, or -1 for what is left; got {wanted}")
-    return apply(Reshape(wanted), input)
+    return attempt(Reshape(wanted), input, "reshape", wanted)
 
 
 def view(input: Tensor, *shape: Any) -> Tensor:
@@ -180,7 +197,8 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 
 def permute(input: Tensor, *order: Dims, dims: Sequence[int] | None = None) -> Tensor:
     """The dimensions in another order."""
-    return apply(Permute(unpack(order, dims)), input)
+    wanted = unpack(order, dims)
+    return attempt(Permute(wanted), input, "permute", wanted)
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -234,7 +252,7 @@ def expand(input: Tensor, *sizes: Dims, size: Sequence[int] | None = None) -> Te
     wanted, shape = list(unpack(sizes, size)), input.array.shape
     for i in range(-min(len(shape), len(wanted)), 0):
         wanted[i] = shape[i] if wanted[i] == -1 else wanted[i]
-    return apply(Expand(tuple(wanted)), input)
+    return attempt(Expand(tuple(wanted)), input, "expand", wanted)
 
 
 broadcast_to = expand
@@ -293,21 +311,34 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     return tuple([transpose(grid, 0, 1) for grid in grids]) if swap else grids
 
 
+@numpy_names
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after the other along `dim`; their other sizes must be equal."""
+    if isinstance(tensors, Variable):
+        raise TypeError(f"cat needs a list of tensors; got one tensor of {tensors.array.shape}")
     if not tensors:
         raise ValueError("cat needs at least one tensor; got none")
     given = [t for t in tensors if t.array.shape != (0,)] or tensors  # as PyTorch still does
     rich = max([t.array.dtype for t in tensors], key=lambda d: (RANKS[d.kind], d.itemsize))
     op = Cat(normalize_dim(dim, given[0].array.ndim))
-    return apply(op, *[t if t.array.dtype == rich else t.to(rich) for t in given])
+    try:
+        return apply(op, *[t if t.array.dtype == rich else t.to(rich) for t in given])
+    except RuntimeError:
+        shapes = [t.array.shape for t in given]
+        raise RuntimeError(
+            f"cat along dim {dim} needs its other sizes to be equal; got shapes {shapes}"
+        ) from None
 
 
 concat = concatenate = cat
 
 
+@numpy_names
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors, of one shape, along a new dimension."""
+    shapes = {t.array.shape for t in tensors}
+    if len(shapes) != 1:
+        raise RuntimeError(f"stack needs tensors, all of one shape; got shapes {sorted(shapes)}")
     return cat([unsqueeze(t, dim) for t in tensors], dim)
 
 
