@@ -326,28 +326,6 @@ def _(torch: Any, vanilla: ModuleType) -> Any:
     return vanilla.AE(encoder, nn.Sequential(decoder, nn.Unflatten(1, (1, 28, 28))))
 
 
-@about("pictures")
-def own_bound(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    output = model(x, S=2)
-    return output.x_hat, model.compute_loss(x, output, likelihood="bernoulli").objective
-
-
-@case(
-    "a variational auto-encoder of sizes found at the first call",
-    foreign.PYAUTOENCODER,
-    own_bound,
-    adam,
-    "pyautoencoder.variational._vae",
-)
-def _(torch: Any, variational: ModuleType) -> Any:
-    nn = torch.nn
-    encoder = nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.Softplus())
-    decoder = nn.Sequential(nn.Linear(6, 784), nn.Unflatten(1, (1, 28, 28)))
-    model = variational.VAE(encoder, decoder, latent_dim=6)
-    model.build(torch.zeros(2, 1, 28, 28))
-    return model
-
-
 @about("pictures", kinked=True)
 def quantize(torch: Any, model: Any, x: Any, y: Any) -> tuple[Any, Any]:
     output = model(x)

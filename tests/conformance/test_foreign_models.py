@@ -30,10 +30,6 @@ from tests.conformance.foreign_models import CASES, VOCABULARY, WINDOW, Case
 STEPS = 50
 BATCH = 4
 LICENCE = Path(__file__).parents[2] / "LICENSE"
-BEYOND = {  # what of PyTorch a file needs that the engine has not
-    "a variational auto-encoder of sizes found at the first call": "torch.nn.LazyLinear",
-    "an auto-encoder of quantized codes": "torch.cdist",
-}
 Batches = list[tuple[np.ndarray, ...]]
 
 
@@ -110,13 +106,7 @@ class Side:
         return np.array(losses)
 
 
-def _marked(claim: str) -> Any:
-    """A case; one that uses what the engine has not is expected to end in an error naming it."""
-    expected = pytest.mark.xfail(raises=NotImplementedError, reason=BEYOND.get(claim))
-    return pytest.param(claim, marks=expected) if claim in BEYOND else claim
-
-
-@pytest.fixture(params=map(_marked, CASES))
+@pytest.fixture(params=CASES)
 def sides(request: pytest.FixtureRequest, archives: Path) -> tuple[Side, Side]:
     """The model on the engine and on PyTorch, with PyTorch's weights in both."""
     wanted = CASES[request.param]

@@ -166,6 +166,17 @@ def a_hook_sees_and_replaces_the_gradient(t):
 
 
 @scenario
+def a_retained_gradient_is_added_to(t):
+    w = leaf(t, 3)
+    y = w * 2
+    y.retain_grad()
+    z = (y * y).sum()
+    z.backward(retain_graph=True)
+    z.backward()
+    return [y.grad, w.grad]
+
+
+@scenario
 def gradients_by_chosen_tensors(t):
     w, v = leaf(t, 3), leaf(t, 3)
     y = w * v

@@ -42,11 +42,16 @@ def results(kind, x):
     return [y.detach().numpy(), *(t.grad.numpy() for t in (x, w, b))]
 
 
-@pytest.mark.parametrize("shape", [(5, 4, 3), (3, 4, 5, 2), (6, 4, 1)])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [
+        (kind, shape)
+        for kind in KINDS
+        for shape in [(5, 4, 3), (3, 4, 5, 2), (6, 4, 1)]
+        if (kind, shape[-1]) != ("instance", 1)  # one value has no variance
+    ],
+)
 def test_the_layout_of_memory_does_not_matter(kind, shape):
-    if shape[-1] == 1 and kind == "instance":
-        pytest.skip("one value has no variance")
     expected = results(kind, picture(*shape))
     for name, x in layouts(picture(*shape)).items():
         for found, right in zip(results(kind, x), expected, strict=True):

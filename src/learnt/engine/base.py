@@ -34,6 +34,9 @@ class Size(tuple[int, ...]):
         found = tuple.__getitem__(self, index)
         return Size(found) if isinstance(index, slice) else found
 
+    def __add__(self, other: Any) -> Any:
+        return Size(tuple.__add__(self, other))
+
 
 class TensorBase(Variable):
     """A tensor without its operations."""

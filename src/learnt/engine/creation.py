@@ -55,7 +55,10 @@ def tensor(
     (2, 2)
     """
     array = np.array(_plain(data), dtype=dtype)
-    given = isinstance(data, np.ndarray | np.generic | Tensor)
+    first = data
+    while isinstance(first, list | tuple) and first:
+        first = first[0]
+    given = isinstance(first, np.ndarray | np.generic | Tensor)  # what has a type keeps it
     if dtype is None and not given and array.dtype.kind == "f":
         array = array.astype(FLOAT)
     if array.dtype.kind not in "biuf":

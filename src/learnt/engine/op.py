@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Grads = tuple[Array | None, ...]
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 SILENT = partial(np.errstate, all="ignore")  # 1/0 is ∞ and log −1 nan, unsaid, as in PyTorch
 
 # onnx.proto3, TensorProto.DataType

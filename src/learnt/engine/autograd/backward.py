@@ -96,7 +96,7 @@ def backward(
         elif only and id(node) in only:
             _accumulate(only[id(node)], grad)
         elif node.retained is not None and (tensor := node.retained()) is not None:
-            tensor.grad = wrap(grad.copy())
+            _accumulate(tensor, grad.view())
         return grad
 
     keep_memory()

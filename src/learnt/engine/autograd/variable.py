@@ -66,7 +66,7 @@ def apply(op: Op, *inputs: Variable) -> Tensor:
         out.op, out.requires_grad, op.time = op, True in op.needs, Clock.tick()
         if mode.trace:
             _keep_values(op, inputs, out)
-    if op.view:
+    if op.view is True:
         source = inputs[0]
         out.base, out.view_op, source.shared = source, op, True
         op.time = op.time or Clock.tick()

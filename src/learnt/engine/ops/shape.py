@@ -324,9 +324,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     try:
         return apply(op, *[t if t.array.dtype == rich else t.to(rich) for t in given])
     except RuntimeError:
-        shapes = [t.array.shape for t in given]
+        shapes = " and ".join(str(t.array.shape) for t in given)
         raise RuntimeError(
-            f"cat along dim {dim} needs its other sizes to be equal; got shapes {shapes}"
+            f"cat along dim {dim} needs all other sizes to be equal; got {shapes}"
         ) from None
 
 
@@ -338,7 +338,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors, of one shape, along a new dimension."""
     shapes = {t.array.shape for t in tensors}
     if len(shapes) != 1:
-        raise RuntimeError(f"stack needs tensors, all of one shape; got shapes {sorted(shapes)}")
+        found = " and ".join(str(t.array.shape) for t in tensors)
+        raise RuntimeError(f"stack needs tensors, all of one shape; got {found or 'none'}")
     return cat([unsqueeze(t, dim) for t in tensors], dim)
 
 
