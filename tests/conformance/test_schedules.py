@@ -127,7 +127,7 @@ def test_a_schedule_goes_on_from_its_saved_state_as_if_nothing_had_been(name, op
 
 @pytest.mark.parametrize(
     ("name", "options"),  # with T_mult PyTorch's goes on in the first period, whatever the step
-    [case for case in CASES if case[1].get("T_mult", 1) == 1],
+    [case for case in CASES if case.values[1].get("T_mult", 1) == 1],
 )
 def test_a_schedule_begun_at_a_later_step_has_pytorchs_rates(name, options):
     curves = []

@@ -58,7 +58,8 @@ def tensor(
     first = data
     while isinstance(first, list | tuple) and first:
         first = first[0]
-    given = isinstance(first, np.ndarray | np.generic | Tensor)  # what has a type keeps it
+    kind = getattr(first, "dtype", None)  # of an array, a tensor, one of NumPy's numbers
+    given = kind == np.float64 or (kind is not None and first is data)
     if dtype is None and not given and array.dtype.kind == "f":
         array = array.astype(FLOAT)
     if array.dtype.kind not in "biuf":

@@ -64,6 +64,7 @@ def module(
     """
     known = inspect.signature(function).parameters
     names = [n for n in known if n not in INPUTS]
+    wanted = [n for n in known if n in INPUTS]
     own = [n for n in names if n not in HIDDEN] if options is None else options.split()
     passed = [n for n in names if n in own or n == "training"]
     by_place = not fixed and passed == names[: len(passed)]
@@ -71,6 +72,8 @@ def module(
 
     def forward(self: Module, *inputs: Any, **given: Any) -> Any:
         values = vars(self)
+        if len(inputs) + len(given) != len(wanted):
+            raise TypeError(f"{name} takes {wanted}; got {len(inputs) + len(given)} of them")
         if by_place and not given:
             return function(*inputs, *[values[n] for n in passed])
         return function(*inputs, **given, **{n: values[n] for n in passed}, **constant)

@@ -83,9 +83,13 @@ to_long, to_int = as_type("long", np.int64), as_type("int", np.int32)
 to_bool, to_byte = as_type("bool", np.bool_), as_type("byte", np.uint8)
 
 
+NAMES = {"float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int", "uint8": "Byte",
+         "bool": "Bool"}  # fmt: skip
+
+
 def type(input: Tensor, dtype: npt.DTypeLike | None = None) -> Any:
-    """As another type; without one, the name of its type."""
-    return f"torch.{input.array.dtype}" if dtype is None else to(input, np.dtype(dtype))
+    """As another type; without one, the name of its type, "torch.FloatTensor"."""
+    return f"torch.{NAMES[input.array.dtype.name]}Tensor" if dtype is None else to(input, dtype)
 
 
 def type_as(input: Tensor, other: Tensor) -> Tensor:
