@@ -19,8 +19,8 @@ ROOMS = [  # from the top: each may import from those before it, and from itself
     "cli",
 ]  # fmt: skip
 ENGINE = [
-    "op", "missing", "memory", "device", "random", "autograd", "ops", "linalg", "base", "tensor",
-    "creation", "nn", "serial", "optim", "utils", "onnx", "gradcheck",
+    "op", "missing", "memory", "threads", "device", "random", "autograd", "ops", "linalg", "base",
+    "tensor", "creation", "nn", "serial", "optim", "utils", "onnx", "gradcheck",
 ]  # fmt: skip
 RUNNER_MAY_IMPORT = {"numpy", "onnxruntime", "PIL", *sys.stdlib_module_names}
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -332,6 +332,7 @@ def typed(dtype: npt.DTypeLike) -> Any:
         sizes = bool(data) and all(isinstance(n, int) for n in data)
         return zeros(*data, dtype=dtype) if sizes else tensor(data[0] if data else [], dtype)
 
+    make.dtype = np.dtype(dtype)  # type: ignore[attr-defined]
     return make
 
 

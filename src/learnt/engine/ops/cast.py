@@ -89,7 +89,10 @@ NAMES = {"float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int
 
 def type(input: Tensor, dtype: npt.DTypeLike | None = None) -> Any:
     """As another type; without one, the name of its type, "torch.FloatTensor"."""
-    return f"torch.{NAMES[input.array.dtype.name]}Tensor" if dtype is None else to(input, dtype)
+    if dtype is None:
+        return f"torch.{NAMES[input.array.dtype.name]}Tensor"
+    named = {f"torch.{name}Tensor": kind for kind, name in NAMES.items()}
+    return to(input, np.dtype(named.get(dtype, dtype) if isinstance(dtype, str) else dtype))
 
 
 def type_as(input: Tensor, other: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ Where a batch has more examples than a picture is wide, the examples lie innermo
 product needs no rearranging: it is the next layer's input as it lies.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial, reduce
 from math import prod
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from learnt.engine.autograd import Tensor, apply, wrap
 from learnt.engine.op import Array, Grads, GraphBuilder, Op
+from learnt.engine.threads import share
 
 Dims = tuple[int, ...]  # one number a dimension of the picture
 Sizes = int | Sequence[int]
@@ -99,11 +100,14 @@ class Conv(Op):
         lead = len(size) + 1
         rows = weight.reshape(self.groups, len(weight) // self.groups, prod(weight.shape[1:]))
         y = np.empty((*rows.shape[:2], prod(view.shape[lead:])), x.dtype)
-        for at, here in pieces(view, lead):
+
+        def product(y: Array, at: Any, here: slice) -> None:
             part = y[..., here]  # (groups, O/groups, places)
             np.matmul(rows, view[at].reshape(self.groups, rows.shape[2], -1), out=part)
             if bias is not None:
                 part += bias.reshape(self.groups, -1, 1)
+
+        share(product, pieces(view, lead), lambda: y)
         return self.seen(y.reshape(len(weight), *view.shape[lead:]))
 
     def weigh(self, x: Array, grad: Array) -> Array:
@@ -112,10 +116,13 @@ class Conv(Op):
         view = self.columns(self.padded(x, self.before, size), size)
         rows = prod(view.shape[: len(size) + 1]) // self.groups  # C/groups·k
         g = self.read(grad).reshape(self.groups, out // self.groups, -1)
-        dw = np.zeros((self.groups, rows, g.shape[1]), grad.dtype)
-        for at, here in pieces(view, len(size) + 1):
+
+        def product(dw: Array, at: Any, here: slice) -> None:
             columns = view[at].reshape(self.groups, rows, -1)
             dw += np.matmul(columns, g[..., here].swapaxes(1, 2))
+
+        empty = partial(np.zeros, (self.groups, rows, g.shape[1]), grad.dtype)
+        dw: Array = reduce(np.add, share(product, pieces(view, len(size) + 1), empty))
         return dw.swapaxes(1, 2).reshape(out, x.shape[1] // self.groups, *self.kernel)
 
     def spread(self, grad: Array, weight: Array, shape: Dims) -> Array:
@@ -133,15 +140,18 @@ class Conv(Op):
             return self.correlate(grad, turned, tuple([r - 1 - p for r, p in before]), size)
         ends = [p + m for p, m in zip(self.before, size, strict=True)]
         room = self.lying(shape[1], shape[0], map(max, self.reach(seen), ends))
-        back = np.zeros(room, grad.dtype)
-        view = self.columns(back, seen)
         g = self.read(grad).reshape(*grouped.shape[:2], -1)  # (groups, O/groups, places)
         rows = grouped.reshape(*grouped.shape[:2], -1).swapaxes(1, 2)
-        for at, here in pieces(view, len(size) + 1):
-            target = view[at]
+
+        def product(back: Array, at: Any, here: slice) -> None:
+            target = self.columns(back, seen)[at]
             columns = np.matmul(rows, g[..., here]).reshape(target.shape)
             for u in np.ndindex(*self.kernel):
                 target[:, *u] += columns[:, *u]
+
+        empty = partial(np.zeros, room, grad.dtype)
+        cut = pieces(self.columns(empty(), seen), len(size) + 1)
+        back: Array = reduce(np.add, share(product, cut, empty))
         return self.seen(back[*(EVERY,) * self.start, *map(slice, self.before, ends)])
 
     def sums(self, grad: Array) -> Array | None:
@@ -196,7 +206,7 @@ class Conv(Op):
         return np.ndarray(shape, padded.dtype, padded, strides=strides)
 
 
-def pieces(view: Array, lead: int) -> Iterator[tuple[tuple[Any, ...], slice]]:
+def pieces(view: Array, lead: int) -> list[tuple[tuple[Any, ...], slice]]:
     """A few places at a time: their index in the view, whose first `lead` dimensions are columns,
     and where they are among all places in a row."""
     dims, end = view.shape[lead:], 0
@@ -205,10 +215,12 @@ def pieces(view: Array, lead: int) -> Iterator[tuple[tuple[Any, ...], slice]]:
     size, inner = max(dims[cut], 1), prod(dims[cut + 1 :])
     step = max(most // max(inner, 1), 1)
     step = -(-size // -(-size // step))  # as many pieces, of equal size
+    found: list[tuple[tuple[Any, ...], slice]] = []
     for outer in np.ndindex(*dims[:cut]):
         for at in range(0, dims[cut], step):
             start, end = end, end + min(step, size - at) * inner
-            yield (*(EVERY,) * lead, *outer, slice(at, at + step)), slice(start, end)
+            found.append(((*(EVERY,) * lead, *outer, slice(at, at + step)), slice(start, end)))
+    return found
 
 
 class ConvTranspose(Conv):
