@@ -139,6 +139,14 @@ def test_a_type_may_be_named_by_its_old_constructor():
         assert torch.ones(2).type("torch.DoubleTensor").dtype == torch.float64
 
 
+def test_old_places_of_names_are_there():
+    for torch in LIBRARIES:
+        assert torch.nn.parameter.Parameter is torch.nn.Parameter
+        assert not torch.ones(1).is_cuda
+        torch.cuda.empty_cache()
+        torch.cuda.manual_seed(0)
+
+
 def test_attention_is_a_function_of_nn_functional():
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=(2, 3, 4, 5)).astype(np.float32) for _ in range(3)]

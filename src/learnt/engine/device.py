@@ -59,6 +59,10 @@ class cuda:  # noqa: N801
 
     manual_seed_all = manual_seed
 
+    @staticmethod
+    def empty_cache() -> None:
+        """There is no memory of a GPU to give back."""
+
 
 class _Backend:
     """Settings of a library that is not there: they may be set, and change nothing."""

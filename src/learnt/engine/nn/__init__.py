@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from learnt.engine.missing import missing
 from learnt.engine.nn import functional as functional
 from learnt.engine.nn import init as init
+from learnt.engine.nn import parameter as parameter
 from learnt.engine.nn import utils as utils
 from learnt.engine.nn.attention import (
     MultiheadAttention, Transformer, TransformerDecoder, TransformerDecoderLayer,
