@@ -205,7 +205,9 @@ def _run(op: Any, function: Any, sample: Any, given: Any, random: bool) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = op(sample.input, *sample.args, **sample.kwargs)
-    result = function(*args, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # as PyTorch's, of shapes that are broadcast
+        result = function(*args, **options)
     theirs, mine = leaves(expected, reference.Tensor), leaves(result, torch.Tensor)
     assert len(theirs) == len(mine), f"{len(mine)} tensors, not {len(theirs)}"
     if random:

@@ -250,6 +250,8 @@ def test_memory_does_not_grow_over_a_thousand_steps_of_training():
 def test_a_step_leaves_nothing_for_the_collector_of_cycles():
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2))
     x = torch.randn(2, 1, 4, 4)
+    for _ in range(2):  # gradients are there, and have been added to
+        model(x).sum().backward()
     gc.collect()
     gc.disable()
     try:

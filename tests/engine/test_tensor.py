@@ -132,7 +132,7 @@ def test_a_dimension_or_place_that_is_not_there_is_an_index_error_as_in_pytorch(
         (lambda x, y: x.expand(2, 4), r"expand .*\(2, 3\)"),
         (lambda x, y: torch.cat([x, y]), r"cat .*\(2, 3\) and \(4, 5\)"),
         (torch.nn.functional.linear, r"linear .*\(4, 5\)\); got .*\(2, 3\)"),
-        (torch.nn.functional.mse_loss, r"sub .*\(2, 3\) and \(4, 5\)"),
+        (torch.nn.functional.mse_loss, r"mse_loss .*\(2, 3\) and \(4, 5\)"),
         (torch.nn.functional.conv2d, r"conv2d .*\(2, 3\) and \(4, 5\)"),
         (lambda x, y: torch.nn.functional.max_pool2d(x, 2), r"pooling .*\(2, 3\)"),
     ],

@@ -201,3 +201,9 @@ LOSS = engine.nn.CrossEntropyLoss()
 def test_a_mistake_is_told_what_must_hold_and_what_came(wrong, kind, says):
     with pytest.raises(kind, match=says):
         wrong(engine.ones(2, 3))
+
+
+def test_a_loss_of_shapes_that_are_broadcast_warns_in_both():
+    for library in (engine, reference):
+        with pytest.warns(UserWarning, match="broadcast"):
+            library.nn.functional.mse_loss(library.ones(4, 1), library.ones(4))

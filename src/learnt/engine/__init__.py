@@ -260,6 +260,7 @@ from learnt.engine.random import (
 )
 from learnt.engine.serial import load, save
 from learnt.engine.tensor import Tensor
+from learnt.engine.threads import get_num_threads, set_num_threads
 
 subtract, multiply, divide, true_divide = sub, mul, div, div
 absolute, negative, clip = abs, neg, clamp
@@ -271,6 +272,7 @@ int32 = int = np.dtype("int32")
 uint8 = np.dtype("uint8")
 bool = np.dtype("bool")
 
+__version__ = "2.13.0+learnt"  # whose names and answers these are
 inf, nan, pi, e = np.inf, np.nan, np.pi, np.e
 finfo, iinfo, dtype = np.finfo, np.iinfo, np.dtype
 

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from learnt.engine import autograd
-from learnt.engine.autograd import Tensor, Variable, check_fractions, mode
+from learnt.engine.autograd import Tensor, check_fractions, mode
+from learnt.engine.autograd.variable import Variable
 from learnt.engine.device import CPU, check_device, device
 from learnt.engine.op import Array, Op, normalize_dim
 from learnt.engine.ops.shape import unpack
@@ -141,7 +142,7 @@ class TensorBase(Variable):
         `retain_graph` what was saved is freed, and a second call is a RuntimeError.
         """
         tensor: Any = self
-        autograd.backward(tensor, gradient, retain_graph, create_graph, inputs)
+        autograd.backward(tensor, gradient, retain_graph, create_graph, inputs=inputs)
 
     def detach_(self) -> Self:
         """Forget the history of this tensor."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learnt.engine.autograd import Variable, in_place
+from learnt.engine.autograd import in_place
+from learnt.engine.autograd.variable import Variable
 from learnt.engine.base import TensorBase
 from learnt.engine.missing import NotHereError
 from learnt.engine.ops import (

@@ -20,8 +20,7 @@ def share(
 
     Returns what was made, in order: added up, it is the same for as many threads.
     """
-    libraries = _blas()
-    count = max((library.num_threads for library in libraries), default=1)
+    count = get_num_threads() if len(pieces) >= 4 else 1
     count = 1 if len(pieces) < 2 * count else count
 
     def run(number: int) -> Any:
@@ -34,13 +33,11 @@ def share(
     if count == 1:
         return [run(0)]
     try:
-        for library in libraries:
-            library.set_num_threads(1)
+        set_num_threads(1)
         others = [_pool().submit(run, number) for number in range(1, count)]
         return [run(0), *[other.result() for other in others]]
     finally:
-        for library in libraries:
-            library.set_num_threads(count)
+        set_num_threads(count)
 
 
 @functools.cache
@@ -59,3 +56,14 @@ def _pool() -> ThreadPoolExecutor:
 
 if hasattr(os, "register_at_fork"):  # a child process has no threads but its own
     os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def set_num_threads(count: int) -> None:
+    """How many threads products may use."""
+    for library in _blas():
+        library.set_num_threads(count)
+
+
+def get_num_threads() -> int:
+    """How many threads products may use."""
+    return max((int(library.num_threads) for library in _blas()), default=1)

@@ -3,6 +3,8 @@
 Read `variable.py` (what a tensor remembers), `backward.py` (the chain rule), and then `inplace.py`.
 """
 
+from typing import TYPE_CHECKING
+
 from learnt.engine.autograd.backward import backward, grad, node_of, topological_order
 from learnt.engine.autograd.changes import note_change
 from learnt.engine.autograd.function import Function
@@ -19,11 +21,20 @@ from learnt.engine.autograd.mode import (
 from learnt.engine.autograd.variable import (
     Constant,
     Tensor,
-    Variable,
     apply,
     check_fractions,
     wrap,
 )
+from learnt.engine.missing import missing
+
+
+def Variable(data: Tensor, requires_grad: bool = False) -> Tensor:  # noqa: N802 - PyTorch's name
+    """What tensors with gradients were called once: the tensor itself."""
+    return data.requires_grad_() if requires_grad else data
+
+
+if not TYPE_CHECKING:
+    __getattr__ = missing("torch.autograd")
 
 __all__ = [
     "Constant",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from learnt.engine.autograd.changes import Clock, check_usable
+from learnt.engine.autograd.changes import Clock, check_usable, note_change
 from learnt.engine.autograd.variable import Tensor, Variable, wrap
 from learnt.engine.memory import keep_memory
 from learnt.engine.op import SILENT, Array, Op
@@ -78,6 +78,7 @@ def backward(
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    grad_variables: Any = None,
     inputs: Tensors | None = None,
 ) -> None:
     """Add to the `grad` of every leaf the gradient of `tensors` by it (the chain rule).
@@ -101,7 +102,7 @@ def backward(
 
     keep_memory()
     roots = _listed(tensors)
-    seeds = _seeds(roots, grad_tensors)
+    seeds = _seeds(roots, grad_variables if grad_tensors is None else grad_tensors)
     nodes = [node_of(t) for t in roots]
     retain = _retain(retain_graph, create_graph)
     with SILENT():
@@ -114,7 +115,9 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor, ...]:
     """The gradients of `outputs` by `inputs`, returned; no `grad` changes.
@@ -127,6 +130,8 @@ def grad(
     >>> torch.autograd.grad((x ** 3).sum(), x)
     (tensor([ 3., 12.]),)
     """
+    if is_grads_batched:
+        raise NotImplementedError("is_grads_batched=True: one gradient at a time")
     roots, wanted = _listed(outputs), _listed(inputs)
     found: dict[int, Array | None] = {id(node_of(t)): None for t in wanted}
     if not all(t.requires_grad for t in wanted):
@@ -206,6 +211,7 @@ def _hooked(node: Node, grad: Array) -> Array:
 
 def _accumulate(node: Variable, grad: Array) -> None:
     if node.grad is not None:
-        node.grad = wrap(node.grad.array + grad)
+        node.grad.array += grad
+        note_change(node.grad.array)
     else:  # a view belongs to somebody else (see Op.backward)
         node.grad = wrap(grad if grad.base is None else grad.copy())

@@ -49,6 +49,10 @@ def wrap(array: Any) -> Tensor:
 
 def apply(op: Op, *inputs: Variable) -> Tensor:
     """The result of `op` on `inputs`, remembering both where a gradient will be wanted."""
+    for t in inputs:
+        if not isinstance(t, Variable):
+            name, given = type(op).__name__.lower(), type(t).__name__
+            raise TypeError(f"{name} takes tensors; got {given}: torch.tensor(…) makes one")
     recorded = mode.trace and any(t.op is not None for t in inputs)  # what inputs decide
     if mode.grad and op.differentiable:
         needs = tuple([t.requires_grad for t in inputs])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from learnt.engine.autograd import Tensor, Variable, apply, wrap
+from learnt.engine.autograd import Tensor, apply, wrap
 from learnt.engine.op import Array, GraphBuilder
 from learnt.engine.ops.pointwise import ANY, POWERS, WHOLE, Slope, Write, pointwise, write_trunc
 
@@ -34,8 +34,8 @@ def result_type(a: Array, b: Array) -> np.dtype[Any]:
 
 def operands(a: Operand, b: Operand, fractions: bool = False) -> tuple[Tensor, Tensor]:
     """Both as tensors of the type that PyTorch gives to their result."""
-    a = a if isinstance(a, Variable) else _number(a, b, fractions)  # type: ignore[arg-type]
-    b = b if isinstance(b, Variable) else _number(b, a, fractions)
+    a = a if isinstance(a, Tensor) else _number(a, b, fractions)  # type: ignore[arg-type]
+    b = b if isinstance(b, Tensor) else _number(b, a, fractions)
     if a.array.dtype != b.array.dtype:
         wanted = result_type(a.array, b.array)
         a, b = a.to(wanted), b.to(wanted)
@@ -51,7 +51,7 @@ def _number(value: Number, like: Tensor, fraction: bool) -> Tensor:
     if not isinstance(value, int | float | np.generic):
         raise TypeError(f"an operand must be a tensor or a number; got {value!r}")
     found = np.asarray(float(value) if fraction else value)
-    if isinstance(like, Variable) and RANKS[like.array.dtype.kind] >= RANKS[found.dtype.kind]:
+    if isinstance(like, Tensor) and RANKS[like.array.dtype.kind] >= RANKS[found.dtype.kind]:
         return wrap(found.astype(like.array.dtype))
     return wrap(found.astype(np.float32) if found.dtype.kind == "f" else found)
 
@@ -231,7 +231,7 @@ def add(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
 def sub(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
     """input − alpha · other; not of bools."""
     for t in (input, other):
-        if isinstance(t, bool) or (isinstance(t, Variable) and t.array.dtype.kind == "b"):
+        if isinstance(t, bool) or (isinstance(t, Tensor) and t.array.dtype.kind == "b"):
             raise RuntimeError("the difference of bools is not clear: use ~, ^ or logical_xor()")
     return _sub(input, _times(input, other, alpha))
 
@@ -251,7 +251,7 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> 
 
 def pow(input: Operand, exponent: Operand) -> Tensor:
     """input to the power of exponent."""
-    if isinstance(exponent, int | float) and isinstance(input, Variable):
+    if isinstance(exponent, int | float) and isinstance(input, Tensor):
         if input.array.dtype.kind == "f" and exponent in POWERS:
             return POWERS[exponent](input)
         if input.array.dtype.kind != "f" and isinstance(exponent, int) and exponent < 0:
@@ -335,7 +335,7 @@ def copy(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
 
 def fill(input: Tensor, value: Operand) -> Tensor:
     """One value everywhere, in the shape and type of `input`."""
-    return copy(input, value if isinstance(value, Variable) else wrap(np.asarray(value)))
+    return copy(input, value if isinstance(value, Tensor) else wrap(np.asarray(value)))
 
 
 def zero(input: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from learnt.engine.autograd import Tensor, Variable, apply, mode, wrap
+from learnt.engine.autograd import Tensor, apply, mode, wrap
 from learnt.engine.device import check_device
 from learnt.engine.op import ONNX_TYPES, SILENT, Array, Grads, GraphBuilder, Op
 
@@ -57,7 +57,7 @@ def to(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """
     wanted = kwargs.get("dtype")
     for given in (*args, kwargs.get("device"), kwargs.get("other")):
-        if isinstance(given, Variable):
+        if isinstance(given, Tensor):
             wanted = given.array.dtype
         elif isinstance(given, np.dtype) or given in (float, int, bool, np.float32, np.float64):
             wanted = given

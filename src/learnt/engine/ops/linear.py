@@ -118,7 +118,9 @@ class Linear(Op):
 
 def _check_types(a: Array, b: Array) -> None:
     if a.dtype is not b.dtype and a.dtype != b.dtype:
-        raise RuntimeError(f"both factors must have the same dtype; got {a.dtype} and {b.dtype}")
+        raise RuntimeError(
+            f"matmul and linear need one dtype; got {a.dtype} and {b.dtype}: convert (.float())"
+        )
 
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:

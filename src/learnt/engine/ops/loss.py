@@ -6,6 +6,7 @@ element, and are reduced alike.
 
 import inspect
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from learnt.engine.ops.pointwise import constant, pointwise
 
 Flag = bool | None
 Weight = Tensor | None
+SAME_SHAPE = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 OLD = "size_average reduce reduction"  # options, of which the first two came before the third
 
 
@@ -49,6 +51,8 @@ class CrossEntropy(Op):
         if not 0 <= low <= high < max(x.shape[1], 1):
             raise IndexError(f"classes must be from 0 to {x.shape[1] - 1}; got {low} to {high}")
         self.q = ones(x.shape[1], x.dtype.char) if q is None else q
+        if self.q.shape != x.shape[1:]:
+            raise RuntimeError(f"weight needs a number a class {x.shape[1:]}; got {self.q.shape}")
         if q is not None or self.out is not None:
             self.w = self.q[self.t] if self.out is None else self.q[self.t] * ~self.out
         with SILENT():
@@ -168,6 +172,16 @@ def cross_entropy(
     return _reduced(-(log_softmax(input, dim) * t).sum(dim), reduction)
 
 
+def _broadcast(name: str, a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    """Shapes that differ are seldom meant: a warning, or an error where they cannot meet."""
+    said = f"{name} needs input and target of one shape; got {a} and {b}"
+    try:
+        np.broadcast_shapes(a, b)
+    except ValueError:
+        raise RuntimeError(said) from None
+    warnings.warn(f"{said}, which are broadcast", stacklevel=3)
+
+
 def loss(name: str, says: str, options: str, f: Callable[..., Any]) -> Callable[..., Tensor]:
     """A function of tensors from its row in the table.
 
@@ -186,7 +200,12 @@ def loss(name: str, says: str, options: str, f: Callable[..., Any]) -> Callable[
             raise TypeError(f"{name} takes {', '.join(defaults)}; got {len(args)} and {[*kwargs]}")
         old = [given.pop(n, None) for n in ("size_average", "reduce")]
         reduction = _named(given.pop("reduction"), *old, *others)
+        a, b, *_ = given.values()
+        if name in SAME_SHAPE and a.array.shape != b.array.shape:
+            _broadcast(name, a.array.shape, b.array.shape)
         found = f(*given.values())
+        if name.startswith("binary") and b.array.dtype.kind != "f":
+            raise RuntimeError(f"{name} needs a target of fractions; got {b.array.dtype}: .float()")
         losses, total = found if isinstance(found, tuple) else (found, None)
         if reduction == "batchmean":
             reduction, total = "mean", len(losses) if losses.array.ndim else 1

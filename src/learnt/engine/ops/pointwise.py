@@ -89,7 +89,7 @@ def unary(
     op = pointwise(name, f, () if slope is None else (slope,), write, says)
 
     def function(input: Tensor) -> Tensor:
-        if input.array.dtype.kind not in keeps:
+        if isinstance(input, Tensor) and input.array.dtype.kind not in keeps:
             if keeps != "f":
                 raise NotImplementedError(f"{name} is not there for {input.array.dtype}")
             input = input.to(np.float32)

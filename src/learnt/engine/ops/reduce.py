@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from learnt.engine.autograd import Tensor, Variable, apply, mode
+from learnt.engine.autograd import Tensor, apply, mode
 from learnt.engine.op import (
     SILENT,
     Array,
@@ -299,7 +299,7 @@ def extreme(kind: str, pair: Callable[..., Tensor]) -> tuple[Callable[..., Any],
         return apply(Arg(f"Arg{kind}", at, keepdim), x)
 
     def best(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
-        if other is not None or isinstance(dim, Variable):
+        if other is not None or isinstance(dim, Tensor):
             return pair(input, dim if other is None else other)
         if dim is None:
             return shared(input, nan=True)

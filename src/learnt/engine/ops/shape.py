@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from learnt.engine.autograd import Tensor, Variable, apply, mode, wrap
+from learnt.engine.autograd import Tensor, apply, mode, wrap
 from learnt.engine.op import (
     Array,
     Grads,
@@ -314,7 +314,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
 @numpy_names
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after the other along `dim`; their other sizes must be equal."""
-    if isinstance(tensors, Variable):
+    if isinstance(tensors, Tensor):
         raise TypeError(f"cat needs a list of tensors; got one tensor of {tensors.array.shape}")
     if not tensors:
         raise ValueError("cat needs at least one tensor; got none")
