@@ -338,7 +338,7 @@ def test_types_change_for_parameters_buffers_and_gradients_alike():
     assert {before.dtype, before.grad.dtype, module.b.dtype} == {np.dtype("float64")}
     assert nn.BatchNorm1d(2).double().num_batches_tracked.dtype == np.int64
     assert module.to(torch.ones(1)).to("cpu").w.dtype == np.float32
-    for name in ("half", "bfloat16", "cuda", "register_full_backward_hook"):
+    for name in ("half", "bfloat16", "cuda"):
         with pytest.raises(NotImplementedError, match=name):
             getattr(module, name)()
     with pytest.raises(NotImplementedError, match="cuda"):
@@ -361,3 +361,26 @@ def test_a_parameter_shares_memory_with_its_tensor():
     assert tensor.tolist() == [5, 1]
     assert not parameter.requires_grad
     assert nn.Parameter(tensor).is_leaf
+
+
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")  # PyTorch's, without inputs
+@pytest.mark.parametrize("wants", [True, False], ids=["inputs want gradients", "they do not"])
+def test_a_hook_on_the_way_back_sees_and_replaces_what_pytorchs_does(wants):
+    def tell(lib):
+        layer, seen = lib.nn.Linear(2, 3), []
+        lib.nn.init.ones_(layer.weight)
+        lib.nn.init.zeros_(layer.bias)
+
+        def hook(module, grad_input, grad_output):
+            assert module is layer
+            seen.extend(None if g is None else g.tolist() for g in (*grad_input, *grad_output))
+            return tuple(None if g is None else g * 10 for g in grad_input)
+
+        handle = layer.register_full_backward_hook(hook)
+        x = lib.tensor([[1.0, 2.0]], requires_grad=wants)
+        (layer(x) ** 2).sum().backward()
+        handle.remove()
+        layer(x).sum().backward()
+        return seen, x.grad.tolist() if wants else None, layer.weight.grad.tolist()
+
+    assert tell(torch) == tell(reference)

@@ -14,6 +14,7 @@ import numpy as np
 from learnt.engine.autograd import note_change
 from learnt.engine.base import Handle
 from learnt.engine.creation import empty
+from learnt.engine.nn.hooks import Watch
 from learnt.engine.tensor import Tensor
 
 Named = Iterator[tuple[str, Any]]
@@ -106,7 +107,7 @@ class Module:
         self.training = True
         self._roles = {}
         self._non_persistent_buffers_set: set[str] = set()
-        self._hooks: dict[int, Any] = {}  # (before?, function, with kwargs?)
+        self._hooks: dict[int, Any] = {}  # (before? None: backward, function, with kwargs?)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._hooked(args, kwargs) if self._hooks else self.forward(*args, **kwargs)
@@ -119,18 +120,21 @@ class Module:
                 args, kwargs = found
             elif found is not None:
                 args = found if isinstance(found, tuple) else (found,)
-        result = self.forward(*args, **kwargs)
-        for _, function, with_kwargs in [hook for hook in hooks if not hook[0]]:
+        back = [function for before, function, _ in hooks if before is None]
+        watch = Watch(self, back)
+        result = self.forward(*(watch.enter(args) if back else args), **kwargs)
+        for _, function, with_kwargs in [hook for hook in hooks if hook[0] is False]:
             found = function(self, args, *([kwargs] if with_kwargs else []), result)
             result = result if found is None else found
-        return result
+        return watch.leave(result) if back else result
 
     def _hook(
-        self, before: bool, hook: Any, *, prepend: bool = False, with_kwargs: bool = False
+        self, before: bool | None, hook: Any, prepend: bool = False, *, with_kwargs: bool = False
     ) -> Handle:
-        """Call `hook(module, args)` before or `hook(module, args, result)` after each `forward`.
+        """Call `hook(module, args)` before, `hook(module, args, result)` after each `forward`.
 
         What it returns takes the place of args or result; kwargs follow args if asked for.
+        On the way back it is `hook(module, grad_input, grad_output)`, and may return grad_input.
         """
         others = dict(self._hooks) if prepend else {}
         for key in others:
@@ -141,7 +145,7 @@ class Module:
 
     register_forward_pre_hook = partialmethod(_hook, True)
     register_forward_hook = partialmethod(_hook, False)
-    register_full_backward_hook = absent("register_full_backward_hook")
+    register_full_backward_hook = partialmethod(_hook, None)
 
     _parameters = property(lambda self: Members(self, "parameter"))
     _buffers = property(lambda self: Members(self, "buffer"))
