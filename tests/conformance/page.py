@@ -11,7 +11,7 @@ from tests.conformance.samples import Row
 
 PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
 HEADER = (
-    "| {} | samples | matching | declined | in ONNX Runtime | what is declined |\n"
+    "| {} | samples | matching | declined | in ONNX Runtime | why not |\n"
     "|---|---|---|---|---|---|\n"
 )
 INTRO = """# What agrees with PyTorch
@@ -40,18 +40,15 @@ def _short(text: str) -> str:
 def table(title: str, found: Iterable[str], measure: Callable[[str], Row]) -> str:
     """A section: its sum, and a line for each name."""
     rows = {name: measure(name) for name in found}
-    total = [
-        sum(getattr(r, k) for r in rows.values())
-        for k in ("samples", "matching", "declined", "exported")
-    ]
-    samples, matching, declined, exported = (f"{n:,}" for n in total)
+    samples, matching, declined, exported = (
+        f"{sum(getattr(row, kind) for row in rows.values()):,}"
+        for kind in ("samples", "matching", "declined", "exported")
+    )
     head = (
         f"\n## {title.capitalize()}s\n\n{len(rows)} {title}s, {samples} samples: {matching} match, "
         f"{declined} are declined; {exported} run in ONNX Runtime with the same result.\n\n"
     )
-    return (
-        head + HEADER.format(title) + "\n" + "\n".join(line(n, r) for n, r in rows.items()) + "\n"
-    )
+    return head + HEADER.format(title) + "".join(f"{line(n, r)}\n" for n, r in rows.items())
 
 
 @cache
