@@ -189,7 +189,7 @@ def lines_of_code(paths: list[Path]) -> int:
 def test_the_engine_can_be_read_in_an_evening():
     engine = ROOT / "engine"
     parts = [p for room in ("ops", "nn", "optim") for p in (engine / room).rglob("*.py")]
-    assert lines_of_code([*parts, engine / "tensor.py"]) < 5_800
+    assert lines_of_code([*parts, engine / "tensor.py"]) < 5_900
     tree = ast.parse((engine / "autograd" / "backward.py").read_text())
     (chain_rule,) = [n for n in tree.body if getattr(n, "name", "") == "propagate"]
     assert chain_rule.end_lineno - chain_rule.body[1].lineno + 1 < 15
