@@ -8,7 +8,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The same examples every time, so that a red test is a change's fault; nothing is left behind.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("steady")
 
 HOME = "LEARNT_HOME"
 
