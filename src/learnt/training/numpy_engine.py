@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 import learnt.engine as torch
 from learnt.engine import nn
-from learnt.engine.memory import keep_memory
 from learnt.engine.tensor import Tensor
 from learnt.training.checkpoint import Arrays
 from learnt.training.plan import Recipe
@@ -25,7 +24,6 @@ class NumpyEngine:
     name = "numpy"
 
     def __init__(self, model: nn.Module, recipe: Recipe, total_steps: int) -> None:
-        keep_memory()
         self.model = model
         self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.optimizer = recipe.optimizer(model)
