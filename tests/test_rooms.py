@@ -22,7 +22,7 @@ ENGINE = [
     "op", "missing", "memory", "threads", "device", "random", "autograd", "ops", "linalg", "base",
     "tensor", "creation", "nn", "serial", "optim", "utils", "onnx", "gradcheck",
 ]  # fmt: skip
-RUNNER_MAY_IMPORT = {"numpy", "onnxruntime", "PIL", *sys.stdlib_module_names}
+RUNNER_MAY_IMPORT = {"numpy", "onnxruntime", "PIL", "polars", *sys.stdlib_module_names}
 MODULES = sorted(ROOT.rglob("*.py"))
 
 
