@@ -20,7 +20,7 @@ ROOMS = [  # from the top: each may import from those before it, and from itself
 ]  # fmt: skip
 ENGINE = [
     "op", "missing", "memory", "threads", "device", "random", "autograd", "ops", "linalg", "base",
-    "tensor", "creation", "nn", "serial", "optim", "utils", "onnx", "gradcheck",
+    "tensor", "creation", "nn", "serial", "optim", "utils", "follow", "onnx", "gradcheck",
 ]  # fmt: skip
 RUNNER_MAY_IMPORT = {"numpy", "onnxruntime", "PIL", "polars", *sys.stdlib_module_names}
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -129,7 +129,7 @@ def test_training_mode_is_as_it_was_after_an_export_and_after_a_failed_one(train
         (lambda x: x * (1 / x.shape[0]), "size of the batch"),
         (lambda x: x * x.sum().item(), "leaves the tensors"),
         (lambda x: x if x.sum() > 0 else -x, "leaves the tensors"),
-        (lambda x: x if x.shape[0] == 2 else -x, "another batch size"),
+        (lambda x: x if x.shape[0] == 2 else -x, "another size of the batch"),
     ],
 )
 def test_what_cannot_be_exported_is_an_error_that_names_the_remedy(function, message):

@@ -1,20 +1,20 @@
 """Export: a module to a standard ONNX graph, by running it and writing down what it did.
 
 Every operation knows its ONNX twin (`Op.onnx`), so nothing here knows any operation. A graph is
-traced at two batch sizes: what differs between the two depends on the batch and is computed in
-the graph, so any batch size runs, or it is an error.  (ONNX opset 18, IR version 9)
+traced at several batch sizes (and lengths, if they are free): what differs depends on the sizes
+and is computed in the graph (`follow.py`), so any size runs, or it is an error.
+(ONNX opset 18, IR version 9)
 """
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import count
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from learnt.engine.autograd import Constant, no_grad, topological_order, trace
+from learnt.engine.follow import Sizes, follow_sizes, points
 from learnt.engine.nn.module import Module
 from learnt.engine.op import Array, Op
 from learnt.engine.tensor import Tensor
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 OPSET = 18
 IR_VERSION = 9
-BATCHES = (2, 3)  # the two sizes that are traced
+FREE = ("batch",)  # the names of the dimensions that stay free, which come first
 
 Function = Callable[..., Any]
 Spec = tuple[str, np.dtype[Any], list[str | int]]  # of an input or a result
@@ -46,27 +46,36 @@ class Graph:
 
     nodes: list[Node] = field(default_factory=list)
     initializers: dict[str, Array] = field(default_factory=dict)
-    numbers: Iterator[int] = field(default_factory=count)  # for names, never used again
+    named: int = 0  # how many names were given: none is given again
     inputs: list[Spec] = field(default_factory=list)
     outputs: list[Spec] = field(default_factory=list)
     values: dict[str, Array] = field(default_factory=dict)  # what each was when traced
 
     def add(self, kind: str, *inputs: str, output: int = 0, **attributes: Any) -> str:
         """Append an operator; returns the name of its result (or of a later one, by number)."""
-        name = f"{kind.lower()}_{next(self.numbers)}"
+        name = self._new(kind.lower())
         outputs = [name, *(f"{name}_{i}" for i in range(1, output + 1))]
         self.nodes.append(Node(kind, list(inputs), outputs, attributes))
         return outputs[output]
 
     def constant(self, value: Any, dtype: Any = None) -> str:
         """Numbers that are part of the graph; returns their name."""
-        name = f"constant_{next(self.numbers)}"
+        name = self._new("constant")
         self.initializers[name] = np.asarray(value, dtype)
         return name
 
     def traced(self, name: str) -> Array:
         """What the value `name` was when it was traced: its shape and type."""
         return self.initializers[name] if name in self.initializers else self.values[name]
+
+    def copy(self) -> "Graph":
+        """Another graph that begins as this one; the numbers themselves are shared."""
+        nodes, numbers, values = [*self.nodes], {**self.initializers}, {**self.values}
+        return replace(self, nodes=nodes, initializers=numbers, values=values)
+
+    def _new(self, kind: str) -> str:
+        self.named += 1
+        return f"{kind}_{self.named - 1}"
 
     def include(self, model: "onnx.ModelProto", name: str) -> str:
         """Append all of a model of one input and one result, fed by the value `name`."""
@@ -167,106 +176,51 @@ def _named(graph: Graph, constant: Constant, parameters: dict[int, str]) -> str:
     return key
 
 
-def write(graph: Graph, function: Function, name: str, example: Tensor) -> Value:
-    """Append to `graph` what `function` does with its value `name`, for any batch size.
+def write(
+    graph: Graph, function: Function, name: str, example: Tensor, free: Sequence[str] = FREE
+) -> Value:
+    """Append to `graph` what `function` does with its value `name`, for any size that is free.
 
-    `example` has the shape that the value will have, with one row or more.
+    `example` has the shape that the value will have; see `write_all`.
     """
-    (result,) = write_all(graph, function, [name], [example])
+    (result,) = write_all(graph, function, [name], [example], free)
     return result
 
 
 def write_all(
-    graph: Graph, function: Function, names: Sequence[str], examples: Sequence[Tensor]
-) -> list[Value]:
-    """As `write`, for any number of inputs, which all have the batch as their first dimension."""
+    graph: Graph, function: Function, names: Sequence[str], examples: Sequence[Tensor],
+    free: Sequence[str] = FREE,
+) -> list[Value]:  # fmt: skip
+    """As `write`, for any number of inputs; the sizes that `free` names come first in all of them.
+
+    It is traced at batches of 2, 3 and 5 rows; and for other free sizes at that of the examples
+    (2, if that is less) and up to 3 above.
+    """
+    dims = range(len(free))
+    if len(free) > max(t.array.ndim for t in examples):
+        raise NotImplementedError(f"export of inputs without the dimensions {', '.join(free)}")
+    firsts = [next(i for i, t in enumerate(examples) if t.array.ndim > d) for d in dims]
+    smallest = [2, *(max(2, examples[firsts[d]].array.shape[d]) for d in dims[1:])][: len(free)]
+    state = function.state_dict() if isinstance(function, Module) else {}
+    tables = {key: t.array for key, t in state.items()}
+    sizes = Sizes(tuple(free), points(smallest), tuple(names[i] for i in firsts), tables)
     begin, traced = len(graph.nodes), []
-    for size in BATCHES:
-        branch = copy.deepcopy(graph) if size != BATCHES[-1] else graph
-        rows = [Tensor(np.resize(t.array, (size, *t.array.shape[1:]))) for t in examples]
+    for point in sizes.points:
+        branch = graph if point == sizes.points[-1] else graph.copy()
+        rows = [Tensor(_resized(t.array, point)) for t in examples]
         traced.append((branch, record(branch, function, names, rows)))
-    (small, small_values), (_, values) = traced
-    _follow_batch(small, graph, begin, names[0])
-    return [
-        Value(v.name, tuple(map(_size, w.shape, v.shape)), v.dtype)  # type: ignore[arg-type]
-        for w, v in zip(small_values, values, strict=True)
-    ]
+    renamed = follow_sizes([branch for branch, _ in traced], begin, sizes)
+    results = list[Value]()
+    for several in zip(*(values for _, values in traced), strict=True):
+        shape = tuple(map(sizes.expression, zip(*(v.shape for v in several), strict=True)))
+        name = several[-1].name
+        results.append(Value(renamed.get(name, name), shape, several[-1].dtype))
+    return results
 
 
-def _size(small: int, large: int) -> int | str:
-    """A size that both traces agree on, or how it follows the batch."""
-    slope, start = (int(n) for n in _line(np.asarray(small), np.asarray(large)))
-    if slope == 0:
-        return large
-    return "batch" if (slope, start) == (1, 0) else f"{slope}*batch+{start}"
-
-
-def _line(small: Array, large: Array) -> tuple[Array, Array]:
-    """slope · batch + start, through what the two traces had."""
-    low, high = BATCHES
-    slope = (large - small) // (high - low)
-    return slope, small - slope * low
-
-
-def _follow_batch(small: Graph, large: Graph, begin: int, entry: str) -> None:
-    """Replace what differs between the two traces by what computes it from the batch."""
-    added = large.nodes[begin:]
-    if [(n.kind, n.inputs, n.attributes) for n in small.nodes[begin:]] != [
-        (n.kind, n.inputs, n.attributes) for n in added
-    ]:
-        raise NotImplementedError(
-            "export of a module that computes otherwise for another batch size"
-        )
-    del large.nodes[begin:]
-    users = {name: n for n in added for name in n.inputs}
-    for name, one in small.initializers.items():
-        other = large.initializers[name]
-        if one.shape == other.shape and np.array_equal(one, other, equal_nan=one.dtype.kind == "f"):
-            continue
-        user = users[name]
-        if _free_reshape(large, name, user, one, other):
-            continue
-        renamed = _computed(large, entry, one, other)
-        for node in added:
-            node.inputs = [renamed if n == name else n for n in node.inputs]
-    large.nodes += added
-
-
-def _free_reshape(graph: Graph, name: str, user: Node, one: Array, other: Array) -> bool:
-    """The shape of a Reshape may leave one size open, which is then the batch's."""
-    slope = _line(one, other)[0] if one.shape == other.shape else np.zeros(1)
-    if user.kind != "Reshape" or np.count_nonzero(slope) != 1 or -1 in other:
-        return False
-    graph.initializers[name] = np.where(slope != 0, -1, other)
-    return True
-
-
-def _computed(graph: Graph, entry: str, one: Array, other: Array) -> str:
-    """The name of a value that is `one` and `other` at the two sizes, and so on."""
-    if one.shape == other.shape and one.dtype.kind in "iu":  # numbers that grow with the batch
-        slope, start = _line(one, other)
-        batch = _batch(graph, entry)
-        scaled = graph.add("Mul", batch, graph.constant(slope, "int64"))
-        found = graph.add("Add", scaled, graph.constant(start, "int64"))
-        return found if one.ndim else graph.add("Squeeze", found)
-    if one.ndim == other.ndim:  # equal rows, as many as the batch has
-        first = tuple(slice(0, None if a == b else 1) for a, b in
-                      zip(one.shape, other.shape, strict=True))  # fmt: skip
-        row = other[first]
-        if all((a == np.broadcast_to(row, a.shape)).all() for a in (one, other)):
-            shapes = np.array(one.shape), np.array(other.shape)
-            return graph.add("Expand", graph.constant(row), _computed(graph, entry, *shapes))
-    raise NotImplementedError(
-        f"export of a value that depends on the size of the batch (of shape {one.shape} and "
-        f"{other.shape} for {BATCHES[0]} and {BATCHES[1]} rows): compute it by operations on the "
-        "input, for example x.mean(0), zeros_like(x), and not from x.shape[0]"
-    )
-
-
-def _batch(graph: Graph, entry: str) -> str:
-    """The size of the batch, as a vector of one number."""
-    known = [n for n in graph.nodes if n.kind == "Shape" and n.inputs == [entry] and n.attributes]
-    return known[0].outputs[0] if known else graph.add("Shape", entry, start=0, end=1)
+def _resized(array: Array, sizes: Sequence[int]) -> Array:
+    """The array with other sizes in front, its numbers repeated."""
+    return np.resize(array, (*sizes[: array.ndim], *array.shape[len(sizes) :]))
 
 
 def fold_batch_norm(graph: Graph) -> None:
@@ -309,12 +263,14 @@ def export(
     *,
     input_names: Sequence[str] | None = None,
     any_batch: bool = True,
+    free: Sequence[str] = FREE,
 ) -> "onnx.ModelProto":
     """A module (in evaluation mode) or function as an ONNX model, for inputs like `args`.
 
-    The first dimension of every input and result stays free, unless `any_batch` is False: then
-    the graph is for these very shapes. Written to the file `f`, if given.
-    Raises NotImplementedError where an operation has no ONNX twin.
+    The first dimensions of every input stay free, as many as `free` names: ("batch", "length")
+    takes sequences of any length. Where `any_batch` is False, the graph is for these very shapes.
+    Written to the file `f`, if given.
+    Raises NotImplementedError where an operation has no ONNX twin, or does not follow the sizes.
 
     >>> from learnt.engine import nn, zeros, onnx
     >>> model = onnx.export(nn.Linear(3, 2), zeros(1, 3))
@@ -326,8 +282,12 @@ def export(
     graph, names = Graph(), list(input_names or one)
     for name, t in zip(names, examples, strict=True):
         shape: list[str | int] = list(t.array.shape)
-        graph.inputs.append((name, t.array.dtype, ["batch", *shape[1:]] if any_batch else shape))
-    values = (write_all if any_batch else record)(graph, function, names, examples)
+        open_sizes = free[: len(shape)] if any_batch else []
+        graph.inputs.append((name, t.array.dtype, [*open_sizes, *shape[len(open_sizes) :]]))
+    if any_batch:
+        values = write_all(graph, function, names, examples, free)
+    else:
+        values = record(graph, function, names, examples)
     for value in values:
         graph.outputs.append((value.name, value.dtype, list(value.shape)))
     fold_batch_norm(graph)
