@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from learnt.data.images import Images as Images
     from learnt.errors import LearntError as LearntError
     from learnt.runner.program import Program as Program
-    from learnt.runner.program import Result as Result
     from learnt.runner.program import load as load
+    from learnt.runner.results import Result as Result
     from learnt.training.learner import Learner as Learner
 
 _HOMES = {
@@ -31,7 +31,7 @@ _HOMES = {
     "Learner": "learnt.training.learner",
     "LearntError": "learnt.errors",
     "Program": "learnt.runner.program",
-    "Result": "learnt.runner.program",
+    "Result": "learnt.runner.results",
     "engine": "learnt.engine",
     "get_data": "learnt.data.catalogue",
     "load": "learnt.runner.program",

@@ -23,7 +23,7 @@ def bad(folder: Path, count: int) -> None:
 
 
 def test_no_such_folder(refused: Refused, here: Path) -> None:
-    assert "nosuch does not exist; give a folder with one folder a class" in refused(
+    assert "nosuch does not exist: give a folder with one folder a class" in refused(
         "train", "nosuch"
     )
 
@@ -37,8 +37,7 @@ def test_a_source_that_cannot_be_a_file(refused: Refused, here: Path, name: str)
 def test_an_empty_folder(refused: Refused, here: Path) -> None:
     (here / "empty").mkdir()
     message = refused("train", "empty")
-    assert "must hold examples of at least 2 classes" in message
-    assert "found no files in such folders" in message
+    assert "empty holds no examples of a known kind: give a folder with" in message
 
 
 def test_a_folder_of_files_without_classes(refused: Refused, here: Path, digits: Path) -> None:
@@ -83,11 +82,11 @@ def test_a_class_with_bad_files_only(refused: Refused, here: Path, digits: Path)
     ("content", "words"),
     [
         (b"file,label\nnone.png,1\n", "line 2: the file none.png does not exist"),
-        (b"picture,label\na.png,1\n", "must have a column 'file'"),
+        (b"where,label\na.png,1\n", "holds no examples of a known kind"),
         (b"file,label\na.png,\n", "line 2: it must have a file and a label"),
         ("file,label\ncafé.png,1\n".encode("latin-1"), "is not a CSV in UTF-8"),
-        (b"", "its first line is empty"),
-        (b"file,label\n", "found no files"),
+        (b"", "empty"),
+        (b"file,label\n", "no examples"),
     ],
 )
 def test_a_table_that_cannot_be_used(
@@ -143,14 +142,14 @@ def test_an_option_that_cannot_be(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["train"], "give a folder with one folder a class, or a CSV of file,label"),
+        (["train"], "give a source: a folder with one folder a class, a table, or text files"),
         (["train", "--resume", "nosuch"], "there is no run nosuch; the latest are: "),
         (["train", "a", "b"], "unexpected extra argument"),
         (["nosuch"], "No such command 'nosuch'"),
         (["run", "none.pyz", "x.png"], "none.pyz does not exist"),
         (["run", "words.txt", "x.png"], "words.txt is not a program file, or is damaged"),
         (["run", ".", "x.png"], "cannot be read: Is a directory"),
-        (["run", "words.txt"], "Missing argument 'INPUT...'"),
+        (["run"], "issing argument 'PROGRAM'"),
         (["info", "none.pyz"], "none.pyz does not exist"),
         (["info", "words.txt"], "words.txt is not a program file, or is damaged"),
         (["test", "none.pyz", "."], "none.pyz does not exist"),

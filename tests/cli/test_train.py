@@ -60,7 +60,7 @@ def test_without_json_the_figure_stands_beside_its_baseline(
     assert (done.code, done.err) == (0, "")
     first, *_, last = done.out.splitlines()
     assert first.startswith("Images(1000 pictures, 10 classes: 700 train")
-    assert "on 150 examples; always the commonest class: 10.0 %" in done.out
+    assert "on 150 pictures; always the commonest class: 10.0 %" in done.out
     assert last.startswith("wrote digits.pyz (")
     assert "\x1b" not in done.out
 

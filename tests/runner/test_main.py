@@ -126,12 +126,12 @@ def test_selftest_says_ok(run):
 
 def test_selftest_says_what_differs(run, program_file, tmp_path):
     expected = json.loads(members_of(program_file)["selftest/expected.json"])
-    expected["input_0.png"]["3"] += 0.5
+    expected["input_0.png"][3] += 0.5
     other = {"selftest/expected.json": json.dumps(expected).encode()}
     (tmp_path / "other.pyz").write_bytes(changed(program_file, other))
     done = run("--selftest", file="other.pyz")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: input_0.png: a probability differs by 0.5000\n"
+    assert done.stderr == "error: input_0.png: a result differs by 0.5000\n"
 
 
 def test_onnx_writes_a_plain_onnx_file_with_the_same_answers(run, pictures, tmp_path):

@@ -111,14 +111,14 @@ def test_the_selftest_of_a_saved_program_finds_nothing(program):
 
 def test_a_selftest_that_differs_is_reported(program_file, tmp_path):
     expected = json.loads(members_of(program_file)["selftest/expected.json"])
-    expected["input_1.png"]["7"] += 0.25
-    expected["input_2.png"]["7"] = float("nan")
+    expected["input_1.png"][7] += 0.25
+    expected["input_2.png"][7] = float("nan")
     other = {"selftest/expected.json": json.dumps(expected).encode()}
     file = tmp_path / "other.pyz"
     file.write_bytes(changed(program_file, other))
     first, second = learnt.load(file).selftest()
-    assert first == "input_1.png: a probability differs by 0.2500"
-    assert second.startswith("input_2.png: a probability differs")
+    assert first == "input_1.png: a result differs by 0.2500"
+    assert second.startswith("input_2.png: a result differs")
 
 
 @pytest.mark.parametrize(
@@ -140,11 +140,12 @@ def graph(inputs: int = 1, labels: int = 10, kind: int = TensorProto.FLOAT) -> b
     """A graph that is well formed, but perhaps not a program's."""
     shape = ["n", "h", "w", 1]
     entries = [
-        helper.make_tensor_value_info(f"i{n}", TensorProto.UINT8, shape) for n in range(inputs)
+        helper.make_tensor_value_info(name, TensorProto.UINT8, shape)
+        for name in ("images", "others")[:inputs]
     ]
     answer = helper.make_tensor_value_info("y", kind, ["n", labels])
     nodes = [
-        helper.make_node("Shape", ["i0"], ["n"], start=0, end=1),
+        helper.make_node("Shape", ["images"], ["n"], start=0, end=1),
         helper.make_node("Constant", [], ["k"], value_ints=[labels]),
         helper.make_node("Concat", ["n", "k"], ["shape"], axis=0),
         helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
@@ -168,10 +169,10 @@ def test_a_graph_of_the_right_shape_is_run(program_file, tmp_path):
 @pytest.mark.parametrize(
     ("model", "because"),
     [
-        (graph(inputs=2), "cannot be loaded"),
-        (graph(labels=9), "one number a label"),
-        (graph(kind=TensorProto.STRING), "one number a label"),
-        (graph(kind=TensorProto.INT64), "one number a label"),
+        (graph(inputs=2), "takes images, others"),
+        (graph(labels=9), "does not give what its manifest says"),
+        (graph(kind=TensorProto.STRING), "does not give what its manifest says"),
+        (graph(kind=TensorProto.INT64), "does not give what its manifest says"),
         (onnx.ModelProto(ir_version=9).SerializeToString(), "must have one graph"),
         (graph().replace(b"Concat", b"Concap"), "cannot be loaded"),
         (b"not a graph", "damaged"),

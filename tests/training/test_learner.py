@@ -58,19 +58,19 @@ def test_fitting_twice_starts_anew(few):
 def test_evaluate_reads_only_the_side_it_is_asked_for(few):
     learner = fitted(few)
     for side in ("valid", "test"):
-        rows, split = learner.rows.copy(), learner.data.split
+        rows, split = learner.task.rows.copy(), learner.data.split
         before = learner.evaluate(side)
         for other in {"train", "valid", "test"} - {side}:
-            learner.rows[split[other]] = 0
+            learner.task.rows[split[other]] = 0
         assert learner.evaluate(side) == before
-        learner.rows[:] = rows
+        learner.task.rows[:] = rows
     with pytest.raises(DataError, match="train, valid, test; got 'tests'"):
         learner.evaluate("tests")
 
 
 def test_the_accuracy_is_that_of_the_scores(learner):
     numbers = learner.data.split.test
-    right = learner.scores(numbers).argmax(axis=1) == learner.data.targets[numbers]
+    right = learner.outputs(numbers).argmax(axis=1) == learner.data.targets[numbers]
     assert learner.evaluate().value == right.mean()
 
 

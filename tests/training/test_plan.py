@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from learnt.data.images import Summary
 from learnt.errors import UsageError
-from learnt.training.plan import MODELS, Budget, Machine, Plan, measure_machine, plan
+from learnt.training.plan import Budget, Machine, Plan, measure_machine
+from learnt.training.tasks.pictures import MODELS
+from learnt.training.tasks.pictures import plan_pictures as plan
 
 DIGITS = Summary(train=3500, valid=750, test=750, classes=10, side=28, channels=1)
 PHOTOS = Summary(train=1000, valid=213, test=214, classes=8, side=500, channels=3)
@@ -34,16 +36,16 @@ def test_the_same_question_gets_the_same_plan(summary, machine, model, limit):
 @pytest.mark.parametrize("side", [8, 28, 32, 40])
 def test_thousands_of_small_pictures_are_learnt_from_scratch(side):
     made = plan(replace(DIGITS, side=side), Budget(), MACHINE)
-    assert (made.model, made.views) == ("convnet", ())
-    assert made.size == min(side, 32)
+    assert (made.model, made.options["views"]) == ("convnet", [])
+    assert made.options["size"] == min(side, 32)
 
 
 @pytest.mark.parametrize("change", [{"train": 100}, {"train": 999}, {"side": 41}, {"side": 4000}])
 def test_few_or_large_pictures_get_a_pretrained_body(change):
     made = plan(replace(DIGITS, **change), Budget(), MACHINE)
     assert made.model == "efficientnet-lite0"
-    assert made.views[0] == "whole"
-    assert (made.size, made.channels) == (224, 3)
+    assert made.options["views"][0] == "whole"
+    assert (made.options["size"], made.options["channels"]) == (224, 3)
 
 
 @often
@@ -138,8 +140,8 @@ def test_this_machine_multiplies_matrices_at_some_speed():
 
 def test_few_photos_are_seen_in_several_views_and_many_or_small_ones_in_one():
     few = plan(replace(PHOTOS, train=100), Budget(), Machine())
-    assert few.views[:2] == ("whole", "flip")
-    assert len(few.views) == 5
+    assert few.options["views"][:2] == ["whole", "flip"]
+    assert len(few.options["views"]) == 5
     assert any("5 views" in reason for reason in few.reasons)
-    assert plan(replace(PHOTOS, train=1000), Budget(), Machine()).views == ("whole",)
-    assert plan(replace(PHOTOS, train=100, side=28), Budget(), Machine()).views == ("whole",)
+    for more in (replace(PHOTOS, train=1000), replace(PHOTOS, train=100, side=28)):
+        assert plan(more, Budget(), Machine()).options["views"] == ["whole"]

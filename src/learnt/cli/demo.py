@@ -12,7 +12,7 @@ from learnt.cli.output import progress
 from learnt.cli.train import check_writable, teach
 
 if TYPE_CHECKING:
-    from learnt.training.learner import Learner
+    from learnt.data.images import Images
 
 OUT = typer.Option(Path("digits.pyz"), "-o", "--out", help="The program file.")
 AS_JSON = typer.Option(False, "--json", help="Print one JSON object, and nothing else.")
@@ -35,16 +35,16 @@ def demo(out: Path = OUT, as_json: bool = AS_JSON) -> None:
     learner = Learner(data, callbacks=progress(as_json))
     teach(learner, out, None, None, begun, as_json)
     if not as_json:
-        _show(learner, out)
+        _show(data, out)
 
 
-def _show(learner: "Learner", out: Path) -> None:
+def _show(data: "Images", out: Path) -> None:
     """Run the program, as a program, on pictures it never saw; show them with its answers."""
     from learnt.cli.pictures import side_by_side
     from learnt.runner.images import decode
 
-    test = [learner.data.pictures[number] for number in learner.data.split.test]
-    pictures = [next(p for p in test if p.label == label) for label in learner.data.classes]
+    test = [data.pictures[number] for number in data.split.test]
+    pictures = [next(p for p in test if p.label == label) for label in data.classes]
     command = [sys.executable, str(out), *(str(picture.path) for picture in pictures)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     answers = [line.rpartition(": ")[2] for line in done.stdout.splitlines()]

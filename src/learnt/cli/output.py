@@ -5,11 +5,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from learnt.runner.text import percent
 from learnt.training.loop import Callback, Loop
 
 if TYPE_CHECKING:
-    from learnt.data.images import Images
+    from learnt.data.source import Source
     from learnt.training.metrics import Evaluation
 
 LINE_EVERY = 5.0  # seconds between plain lines
@@ -30,9 +29,11 @@ def say_json(value: Any) -> None:
     print(json.dumps(value), flush=True)
 
 
-def say_data(data: "Images") -> None:
-    """What was found, and what was done with it."""
+def say_data(data: "Source", why: str = "") -> None:
+    """What was found, why it is taken for that, and what was done with it."""
     print(data, flush=True)
+    if why:
+        print(f"taken for {data.kind}, as {why}", flush=True)
     for note in data.notes:
         say_note(note)
 
@@ -89,7 +90,7 @@ class Bars(Callback):
     def on_inputs(self, done: int, of: int) -> None:
         if self.inputs is None:
             self.progress.start()
-            self.inputs = self.progress.add_task("preparing", total=of, figures=f"{of:,} pictures")
+            self.inputs = self.progress.add_task("preparing", total=of, figures=f"{of:,} examples")
         if done == of or done % 20 == 0:
             self.progress.update(self.inputs, completed=done)
 
@@ -115,5 +116,8 @@ class Bars(Callback):
 
 def figures(loop: Loop) -> str:
     """The last epoch's figures in words."""
+    from learnt.training.metrics import figure
+
     last = loop.history[-1]
-    return f"loss {last['loss']:.3f}, right on validation {percent(last['accuracy'])}"
+    metric = next(name for name in last if name not in ("epoch", "loss", "seconds"))
+    return f"loss {last['loss']:.3f}, {metric} on validation {figure(metric, last[metric])}"

@@ -8,16 +8,24 @@ from learnt.cli.output import say_evaluation, say_json, say_note
 
 PROGRAM = typer.Argument(help="A program file.")
 SOURCE = typer.Argument(help="Labelled examples, as for train; all of them are tested on.")
-LABEL = typer.Option(None, help="The column of labels in a CSV.")
-FILE = typer.Option(None, help="The column of files in a CSV.")
+LABEL = typer.Option(None, help="The column to be predicted.")
+FILE = typer.Option(None, help="The column of files in a table.")
+TEXT = typer.Option(None, help="The column of texts in a table.")
+USER = typer.Option(None, help="The column of users, for ratings.")
+ITEM = typer.Option(None, help="The column of items, for ratings.")
+RATING = typer.Option(None, help="The column of ratings.")
 AS_JSON = typer.Option(False, "--json", help="Print one JSON object, and nothing else.")
 
 
 def test_program(
     program: Path = PROGRAM,
     source: Path = SOURCE,
-    file: str | None = FILE,
     label: str | None = LABEL,
+    file: str | None = FILE,
+    text: str | None = TEXT,
+    user: str | None = USER,
+    item: str | None = ITEM,
+    rating: str | None = RATING,
     as_json: bool = AS_JSON,
 ) -> None:
     """Measure a program on labelled examples.
@@ -27,7 +35,10 @@ def test_program(
     from learnt.runner.program import load
     from learnt.training.testing import measure
 
-    evaluation, notes = measure(load(program), source, file, label)
+    columns = {"label": label, "file": file, "text": text, "user": user, "item": item,
+               "rating": rating}  # fmt: skip
+    given = {name: value for name, value in columns.items() if value is not None}
+    evaluation, notes = measure(load(program), source, **given)
     if as_json:
         return say_json({**evaluation.as_dict(), "notes": notes})
     for note in notes:

@@ -14,25 +14,40 @@ from learnt.runner.text import shown
 if TYPE_CHECKING:
     from learnt.training.learner import Learner
 
-SOURCE = typer.Argument(None, help="A folder with one folder a class, or a CSV of file,label.")
+SOURCE = typer.Argument(
+    None, help="A folder with one folder a class, a table (CSV, Parquet), or text files."
+)
 OUT = typer.Option(None, "-o", "--out", help="The program file [SOURCE's name .pyz].")
-LABEL = typer.Option(None, help="The column of labels in a CSV.")
-FILE = typer.Option(None, help="The column of files in a CSV.")
+TASK = typer.Option(None, help="The kind of data, such as images [what the source looks like].")
+LABEL = typer.Option(None, help="The column to be predicted.")
+FILE = typer.Option(None, help="The column of files in a table.")
+TEXT = typer.Option(None, help="The column of texts in a table.")
+USER = typer.Option(None, help="The column of users, for ratings.")
+ITEM = typer.Option(None, help="The column of items, for ratings.")
+RATING = typer.Option(None, help="The column of ratings.")
+GROUP = typer.Option(None, help="A column whose equal values stay on one side of the split.")
 EPOCHS = typer.Option(None, help="Train for so many passes over the data.")
 MINUTES = typer.Option(None, help="Train for so many minutes at most.")
-MODEL = typer.Option(None, help="convnet or efficientnet-lite0 [what suits the data].")
+MODEL = typer.Option(None, help="A network by its name [what suits the data].")
 ENGINE = typer.Option("numpy", help="What runs the training: numpy, the built-in engine.")
 SEED = typer.Option(0, min=0, help="Equal seeds give equal programs.")
 PLAN = typer.Option(False, "--plan", help="Say what would be done, why, how long; and stop.")
 RESUME = typer.Option(None, metavar="RUN", help="Go on with a run that was stopped.")
+FIGURES = ("metric", "value", "baseline", "interval", "others", "warnings")
 AS_JSON = typer.Option(False, "--json", help="Print one JSON object, and nothing else.")
 
 
 def train(
     source: Path | None = SOURCE,
     out: Path | None = OUT,
-    file: str | None = FILE,
+    task: str | None = TASK,
     label: str | None = LABEL,
+    file: str | None = FILE,
+    text: str | None = TEXT,
+    user: str | None = USER,
+    item: str | None = ITEM,
+    rating: str | None = RATING,
+    group: str | None = GROUP,
     epochs: int | None = EPOCHS,
     minutes: float | None = MINUTES,
     model: str | None = MODEL,
@@ -47,9 +62,10 @@ def train(
     Example: learnt train pets/ -o pets.pyz
     """
     begun = time.perf_counter()
-    from learnt.data.images import Images
+    from learnt.data.guess import open_data
     from learnt.training.learner import Learner
 
+    why = ""
     if engine != "numpy":
         raise UsageError(f"the engine must be numpy, so far; got {engine!r}")
     if resume is not None:
@@ -60,16 +76,19 @@ def train(
         learner = Learner.resume(resume, progress(as_json))
         out = out or Path(learner.options.get("out") or default_name(learner.data.source))
     elif source is None:
-        raise UsageError("give a folder with one folder a class, or a CSV of file,label")
+        raise UsageError("give a source: a folder with one folder a class, a table, or text files")
     else:
         out = out or default_name(source)
-        data = Images(source, file=file, label=label, seed=seed)
+        data, why = open_data(
+            source, task, seed, label=label, file=file, text=text, user=user, item=item,
+            rating=rating, group=group,
+        )  # fmt: skip
         learner = Learner(data, model=model, seed=seed, callbacks=progress(as_json))
         learner.options["out"] = str(out.absolute())
     if plan:
-        return _show_plan(learner, epochs, minutes, as_json)
+        return _show_plan(learner, why, epochs, minutes, as_json)
     check_writable(out)
-    teach(learner, out, epochs, minutes, begun, as_json)
+    teach(learner, out, epochs, minutes, begun, as_json, why)
     return None
 
 
@@ -80,12 +99,13 @@ def teach(
     minutes: float | None,
     begun: float,
     as_json: bool,
+    why: str = "",
 ) -> None:
     """Train, evaluate, write the program, and say so."""
     from learnt.training.plan import duration
 
     if not as_json:
-        say_data(learner.data)
+        say_data(learner.data, why)
     before = list(learner.data.notes)
     learner.fit(epochs, minutes)
     evaluation, program = learner.evaluate(), learner.program()
@@ -126,12 +146,12 @@ def check_writable(out: Path) -> None:
 
 
 def _show_plan(
-    learner: "Learner", epochs: int | None, minutes: float | None, as_json: bool
+    learner: "Learner", why: str, epochs: int | None, minutes: float | None, as_json: bool
 ) -> None:
     made = learner.plan(epochs, minutes)
     if as_json:
-        return say_json(made.as_dict())
-    say_data(learner.data)
+        return say_json({"task": learner.task.name, **made.as_dict()})
+    say_data(learner.data, why)
     print(made.describe())
     return None
 
@@ -142,10 +162,10 @@ def _summary(
     data, run = learner.data, learner.run
     return {
         "program": str(out),
-        "task": "image-classification",
-        "classes": data.classes,
+        "task": learner.task.name,
+        "classes": getattr(data, "classes", []),
         "examples": {side: len(data.split[side]) for side in ("train", "valid", "test")},
-        **{key: figures[key] for key in ("metric", "value", "baseline", "interval")},
+        **{key: figures[key] for key in FIGURES if key in figures},
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "model": learner.made_plan.model,
         "engine": "numpy",

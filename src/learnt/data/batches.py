@@ -10,39 +10,31 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-Transform = Callable[[Array, np.random.Generator], Array]
+Batch = tuple[tuple[Array, ...], Array]  # a network's inputs, and the targets
+Transform = Callable[[Array, np.random.Generator], Array]  # rows of inputs, changed at random
+Take = Callable[[npt.NDArray[np.int64], np.random.Generator], Batch]
 
 
 class Batches:
-    """Training batches: the examples `numbers` of `inputs` (N, …) and `targets` (N), shuffled.
+    """Training batches: the examples `numbers`, shuffled, `size` at a time.
 
-    Only what a batch needs is read, so `inputs` may lie in a file. `transform` changes a batch
-    of inputs at random (augmentation), from a seed of its own. Examples at the end of an epoch
-    that do not fill a batch wait for another epoch's order.
+    `take` gives the inputs and targets of some examples by their numbers, and may change them at
+    random (augmentation), from a seed of its own. Examples at the end of an epoch that do not
+    fill a batch wait for another epoch's order.
     """
 
     def __init__(
-        self,
-        inputs: Array,
-        targets: Array,
-        numbers: npt.NDArray[np.int64],
-        size: int,
-        seed: int = 0,
-        transform: Transform | None = None,
+        self, take: Take, numbers: npt.NDArray[np.int64], size: int, seed: int = 0
     ) -> None:
-        self.inputs, self.targets, self.numbers = inputs, targets, numbers
-        self.seed, self.transform = seed, transform
+        self.take, self.numbers, self.seed = take, numbers, seed
         self.size = min(size, len(numbers))
 
     def __len__(self) -> int:
         return len(self.numbers) // self.size
 
-    def epoch(self, number: int, skip: int = 0) -> Iterator[tuple[Array, Array]]:
+    def epoch(self, number: int, skip: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, without the first `skip`."""
         order = np.random.default_rng([self.seed, number]).permutation(self.numbers)
         for step in range(skip, len(self)):
             chosen = order[step * self.size : (step + 1) * self.size]
-            inputs = self.inputs[chosen]
-            if self.transform is not None:
-                inputs = self.transform(inputs, np.random.default_rng([self.seed, number, step]))
-            yield inputs, self.targets[chosen]
+            yield self.take(chosen, np.random.default_rng([self.seed, number, step]))

@@ -9,12 +9,13 @@ import hashlib
 import os
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from learnt.data.files import find_examples
+from learnt.data.look import PICTURES, Look
+from learnt.data.source import Source
 from learnt.data.split import FRACTIONS, SIDES, Split, stratified
 from learnt.data.survey import Picture, survey
 from learnt.errors import DataError
@@ -36,7 +37,7 @@ class Summary:
     channels: int  # 1 if all the pictures are grey, else 3
 
 
-class Images:
+class Images(Source):
     """Pictures with a label each, split into train, valid and test.
 
     `source` is a folder with one folder a class; a folder with `train/` and `valid/` or `test/`
@@ -52,6 +53,20 @@ class Images:
     Images(1000 pictures, 10 classes: 700 train, 150 valid, 150 test)
     """
 
+    kind = "images"
+    noun = "pictures"
+    takes = ("file", "label")
+
+    @classmethod
+    def recognise(cls, look: Look) -> str | None:
+        if look.mostly(PICTURES):
+            return "it holds pictures"
+        column = look.column("file", "path", "filename", "image", given="file")
+        files = look.values(column) if column else []
+        if files and all(os.path.splitext(f)[1].lower() in PICTURES for f in files):
+            return f"its column {column} names pictures"
+        return None
+
     def __init__(
         self,
         source: str | os.PathLike[str],
@@ -60,9 +75,7 @@ class Images:
         label: str | None = None,
         seed: int = 0,
     ) -> None:
-        self.source, self.seed = Path(source), seed
-        self.columns = {"file": file, "label": label}
-        self.notes: list[str] = []
+        super().__init__(source, seed=seed, file=file, label=label)
         self.bad: list[str] = []
         examples = find_examples(self.source, file, label)
         self._found = len(examples)
@@ -82,8 +95,7 @@ class Images:
         return len(self.pictures)
 
     def __repr__(self) -> str:
-        sides = ", ".join(f"{len(self.split[side])} {side}" for side in SIDES)
-        return f"Images({len(self)} pictures, {len(self.classes)} classes: {sides})"
+        return f"Images({len(self)} pictures, {len(self.classes)} classes: {self.sizes()})"
 
     @property
     def targets(self) -> npt.NDArray[np.int64]:

@@ -8,17 +8,17 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from learnt.errors import MismatchError
 from learnt.runner.archive import FORMAT, parse_archive
-from learnt.runner.program import Program
+from learnt.runner.program import Program, program_of
 from learnt.version import __version__
 
 SHEBANG = b"#!/usr/bin/env python3\n"
@@ -32,21 +32,27 @@ from learnt.runner.main import main
 sys.exit(main())
 """
 PACKAGE = '"""What a program needs of learnt."""\n'
-TOLERANCE = 1e-4  # of a probability, between the answer wanted and the program's
-SELFTESTS = 3  # pictures that travel in the file
+TOLERANCE = 1e-4  # between the answer wanted and the program's, in shares of the larger of it and 1
+SELFTESTS = 3  # inputs that travel in the file
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # zip's first moment: the same training gives the same bytes
 
 
 @dataclass(frozen=True)
 class Check:
-    """Pictures, decoded, with the probabilities (N, K) that the program must give for them."""
+    """Inputs, as the program reads them, with the rows that its graph must give for them."""
 
-    names: list[str]
-    pictures: list[npt.NDArray[np.uint8]]
-    wanted: npt.NDArray[np.float32]
+    names: Sequence[str]
+    items: Sequence[Any]
+    wanted: Sequence[npt.NDArray[Any]]
 
 
-def pack(graph: bytes, facts: dict[str, Any], card: str, check: Check) -> Program:
+def pack(
+    graph: bytes,
+    facts: dict[str, Any],
+    card: str,
+    check: Check,
+    assets: Mapping[str, bytes] | None = None,
+) -> Program:
     """A program of an ONNX graph; `facts` go into its manifest (task, labels, input, …).
 
     Raises MismatchError where the program does not answer as `check` wants, alone or in batches.
@@ -56,35 +62,43 @@ def pack(graph: bytes, facts: dict[str, Any], card: str, check: Check) -> Progra
         "learnt/__init__.py": PACKAGE.encode(),
         "learnt/errors.py": _source("learnt", "errors.py"),
         **_runner(),
+        **{f"assets/{name}": data for name, data in (assets or {}).items()},
         "model.onnx": graph,
         "card.md": card.encode("utf-8", "replace"),
     }
     facts = {"format": FORMAT, "learnt": __version__, **facts}
-    draft = Program(parse_archive(_zipped(members, facts), "the program"))
+    draft = _program(members, facts)
     _compare(draft, check)
     members.update(_selftests(draft, check))
-    return Program(parse_archive(_zipped(members, facts), "the program"))
+    return _program(members, facts)
+
+
+def _program(members: dict[str, bytes], facts: dict[str, Any]) -> Program:
+    return program_of(parse_archive(_zipped(members, facts), "the program"))
 
 
 def _compare(program: Program, check: Check) -> None:
-    for name, picture, wanted in zip(check.names, check.pictures, check.wanted, strict=True):
+    for name, item, wanted in zip(check.names, check.items, check.wanted, strict=True):
         for batch in (1, 3):
-            away = float(np.abs(program.probabilities([picture] * batch) - wanted).max())
-            if not away <= TOLERANCE:
-                raise MismatchError(
-                    f"the program must answer as its Learner does, within {TOLERANCE}; for {name} "
-                    f"at batch {batch} a probability differs by {away:.2g}. Nothing was written"
-                )
+            for row in program.outputs([item] * batch):
+                away = float((np.abs(row - wanted) / np.maximum(1, np.abs(wanted))).max())
+                if not away <= TOLERANCE:
+                    raise MismatchError(
+                        f"the program must answer as its Learner does, within {TOLERANCE}; for "
+                        f"{name} at batch {batch} a result differs by {away:.2g}. "
+                        "Nothing was written"
+                    )
 
 
 def _selftests(program: Program, check: Check) -> dict[str, bytes]:
-    """A few of the pictures, with the program's answers."""
+    """A few of the inputs, with the program's answers."""
     members, expected = {}, {}
-    for number, picture in enumerate(check.pictures[:: max(1, len(check.pictures) // SELFTESTS)]):
-        file = io.BytesIO()
-        Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture).save(file, "PNG")
-        members[f"selftest/input_{number}.png"] = file.getvalue()
-        expected[f"input_{number}.png"] = program(file.getvalue()).probabilities
+    for number, item in enumerate(check.items[:: max(1, len(check.items) // SELFTESTS)]):
+        ending, data = program.stored(item)
+        name = f"input_{number}.{ending}"
+        members[f"selftest/{name}"] = data
+        row = program.outputs([program.read(data)])[0]
+        expected[name] = [round(float(value), 7) for value in row.ravel()]
     members["selftest/expected.json"] = json.dumps(expected).encode()
     return members
 

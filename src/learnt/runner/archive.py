@@ -19,17 +19,35 @@ from learnt.errors import ProgramError
 from learnt.runner.text import shown
 
 FORMAT = 1  # of the program file
+TASKS = (
+    "image-classification", "image-labels", "image-number", "text-classification",
+    "table-classification", "table-regression", "ratings", "segmentation", "language-model",
+    "sound-classification", "series-classification",
+)  # fmt: skip
 MEMBERS = re.compile(
     r"__main__\.py|model\.onnx|manifest\.json|card\.md|"
     r"learnt/(__init__|errors)\.py|learnt/runner/[a-z_]{1,40}\.py|"
-    r"selftest/(expected\.json|input_[0-9]{1,3}\.png)"
+    r"assets/[a-z0-9_]{1,40}\.(json|csv|txt)|"
+    r"selftest/(expected\.json|input_[0-9]{1,3}\.(png|json|txt|csv|wav))"
 )
 MAX_FILE = 2 * 2**30
 MAX_MEMBERS = 200
 MAX_MEMBER = {"model.onnx": 2**30, "manifest.json": 16 * 2**20}  # others: 32 MB
 MAX_REST = 128 * 2**20  # of all members but the model together
 MAX_RATIO = 200  # of a member but the manifest, where a table of zeros may be smaller yet
-TASKS = ("image-classification",)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of program, by what goes in: where its class is, and what it needs installed."""
+
+    home: str  # module:class
+    needs: tuple[str, ...] = ()  # packages besides numpy and onnxruntime, as pip calls them
+
+
+KINDS = {
+    "image": Kind("learnt.runner.pictures:PictureProgram", ("pillow",)),
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +57,7 @@ class Archive:
     manifest: dict[str, Any]
     members: dict[str, bytes]
     data: bytes  # the whole file
+    label: str = "the program"  # what messages call it
 
 
 def read_archive(path: str | os.PathLike[str]) -> Archive:
@@ -68,10 +87,15 @@ def parse_archive(data: bytes, label: str) -> Archive:
         manifest = _manifest(members)
         _check_hashes(members, manifest)
     except ProgramError as error:
-        raise ProgramError(f"{label} is not a safe, whole program file: {error}") from None
+        raise unsafe(label, error) from None
     except Exception as error:  # zipfile raises much besides BadZipFile on damaged files
         raise ProgramError(f"{label} is not a program file, or is damaged: {error}") from None
-    return Archive(manifest, members, data)
+    return Archive(manifest, members, data, label)
+
+
+def unsafe(label: str, error: ProgramError) -> ProgramError:
+    """What is said of a file that has something wrong with it."""
+    return ProgramError(f"{label} is not a safe, whole program file: {error}")
 
 
 def _listed(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
@@ -121,33 +145,15 @@ def _manifest(members: dict[str, bytes]) -> dict[str, Any]:
             f"its format is {str(version)[:20]!r}; this version of learnt reads up to {FORMAT}: "
             "upgrade with python3 -m pip install -U learnt"
         )
-    if manifest.get("task") not in TASKS:
-        raise ProgramError(f"its task is {str(manifest.get('task'))[:40]!r}; known: {TASKS}")
-    _check_labels(manifest.get("labels"))
-    _check_input(manifest.get("input"))
+    task, spec = manifest.get("task"), manifest.get("input")
+    if task not in TASKS:
+        raise ProgramError(f"its task is {str(task)[:40]!r}; known: {', '.join(TASKS)}")
+    kind = spec.get("kind") if isinstance(spec, dict) else None
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ProgramError(
+            f"its input is {str(spec)[:40]!r}; this version of learnt knows {', '.join(KINDS)}"
+        )
     return manifest
-
-
-def _check_input(spec: object) -> None:
-    if (
-        not isinstance(spec, dict)
-        or spec.get("kind") != "image"
-        or type(spec.get("channels")) is not int
-        or spec["channels"] not in (1, 3)
-        or type(spec.get("size")) is not int
-        or not 1 <= spec["size"] <= 4096
-    ):
-        raise ProgramError("its input must be an image of 1 or 3 channels and a size")
-
-
-def _check_labels(labels: object) -> None:
-    if (
-        not isinstance(labels, list)
-        or not 2 <= len(labels) <= 100_000
-        or not all(isinstance(label, str) and len(label) <= 1000 for label in labels)
-        or len(set(labels)) != len(labels)
-    ):
-        raise ProgramError("its labels must be 2 to 100,000 different texts")
 
 
 def _check_hashes(members: dict[str, bytes], manifest: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The command line of a program file: `./pets.pyz cat.jpg dog.jpg`.
 
-Heavy libraries are imported where they are used, so that `--help` and `--info` are quick and a
-missing one is reported with the line that installs it.
+Heavy libraries are imported where they are used, and what is missing is reported with the line
+that installs it. What a program takes depends on its kind: its class adds those arguments.
 """
 
 import argparse
@@ -10,30 +10,23 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from learnt.errors import ImageError, LearntError, MissingDependencyError
-from learnt.runner.text import percent, shown
+from learnt.errors import LearntError, MissingDependencyError
+from learnt.runner.archive import KINDS, Archive, read_archive
+from learnt.runner.text import shown
 
 if TYPE_CHECKING:
     from learnt.runner.program import Program
 
-NEEDED = {"numpy": "numpy", "onnxruntime": "onnxruntime", "PIL": "pillow"}
-HELP = "Classifies pictures. This program was learnt from examples, not written."
+MODULES = {"pillow": "PIL"}  # by what pip calls them, where that differs
 
 
 def main() -> int:
     """Run the program file that this interpreter was started with; returns the exit code."""
-    arguments = _parser().parse_args()
     try:
-        missing = [NEEDED[name] for name in NEEDED if importlib.util.find_spec(name) is None]
-        if missing:
-            raise MissingDependencyError(*missing)
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # labels may hold what it cannot show
-                stream.reconfigure(errors="backslashreplace")
-        code = _act(arguments)
+        code = run(sys.argv[0], sys.argv[1:])
         sys.stdout.flush()
         return code
     except LearntError as error:
@@ -45,17 +38,41 @@ def main() -> int:
         return 130
 
 
+def run(path: str | os.PathLike[str], arguments: Sequence[str], name: str | None = None) -> int:
+    """Run a program file, as data, with the arguments of its command line; gives the exit code.
+
+    `name` is what its `--help` calls it.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # labels may hold what it cannot show
+            stream.reconfigure(errors="backslashreplace")
+    archive = read_archive(path)
+    _check_installed(archive)
+    from learnt.runner.program import program_of
+
+    program = program_of(archive)
+    parser = _parser(program, name)
+    return _act(program, parser, parser.parse_args(arguments))
+
+
 def nobody_reads() -> int:
     """The reader of our output, such as `head`, has had enough: no error. Gives exit code 0."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to flush
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=HELP, epilog="example: %(prog)s cat.jpg dog.jpg")
-    parser.add_argument(
-        "pictures", nargs="*", metavar="PICTURE", help="a file; - is standard input"
+def _check_installed(archive: Archive) -> None:
+    needed = ("numpy", "onnxruntime", *KINDS[archive.manifest["input"]["kind"]].needs)
+    missing = [p for p in needed if importlib.util.find_spec(MODULES.get(p, p)) is None]
+    if missing:
+        raise MissingDependencyError(*missing)
+
+
+def _parser(program: "Program", name: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=name, description=program.about, epilog=f"example: %(prog)s {program.example}"
     )
+    program.arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--info", action="store_true", help="what this program is, and how good")
     parser.add_argument("--selftest", action="store_true", help="does it answer as when trained?")
@@ -63,11 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _act(arguments: argparse.Namespace) -> int:
+def _act(program: "Program", parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
     from learnt.runner.files import write_atomically
-    from learnt.runner.program import load
 
-    program = load(sys.argv[0])
     if arguments.info:
         print(json.dumps(program.manifest) if arguments.json else program.card.rstrip())
     if arguments.onnx:
@@ -75,10 +90,10 @@ def _act(arguments: argparse.Namespace) -> int:
         print(f"wrote {shown(arguments.onnx)}", file=sys.stderr)
     if arguments.selftest:
         return selftest(program)
-    if arguments.pictures:
-        return answer(program, arguments.pictures, arguments.json)
+    if program.wanted(arguments):
+        return program.answer(arguments)
     if not (arguments.info or arguments.onnx):
-        _parser().print_usage(sys.stderr)
+        parser.print_usage(sys.stderr)
         return 2
     return 0
 
@@ -91,30 +106,3 @@ def selftest(program: "Program") -> int:
     if not differing:
         print(f"ok: {program.selftests} inputs, the same answers as when trained")
     return 1 if differing else 0
-
-
-def answer(program: "Program", inputs: Iterable[str], as_json: bool) -> int:
-    """Print one line an input; what cannot be read is named on stderr, and gives exit code 2."""
-    code = 0
-    for name in inputs:
-        try:
-            result = program(sys.stdin.buffer.read(32 * 2**20 + 1) if name == "-" else name)
-        except ImageError as error:
-            code = error.exit_code
-            if as_json:
-                print(json.dumps({"input": name, "error": str(error)}), flush=True)
-            print(f"error: {error}", file=sys.stderr)
-            continue
-        if as_json:
-            line = {
-                "input": name,
-                "label": result.label,
-                "probability": round(result.probability, 6),
-                "probabilities": {k: round(p, 6) for k, p in result.probabilities.items()},
-            }
-            print(json.dumps(line), flush=True)
-        else:
-            print(
-                f"{shown(name)}: {shown(result.label)} ({percent(result.probability)})", flush=True
-            )
-    return code

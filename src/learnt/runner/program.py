@@ -1,119 +1,169 @@
-"""A trained program: inputs → results, by ONNX Runtime, from a file that is only read as data."""
+"""A trained program: inputs → results, by ONNX Runtime, from a file that is only read as data.
 
+What is the same for every kind of program is here; each kind is a subclass with its own file,
+which reads raw inputs into what the graph takes, and says how its command line looks.
+"""
+
+import argparse
 import json
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from learnt.errors import ProgramError
-from learnt.runner.archive import Archive, read_archive
+from learnt.errors import DataError, ProgramError
+from learnt.runner.archive import KINDS, Archive, read_archive, unsafe
 from learnt.runner.files import write_atomically
 from learnt.runner.graph_check import check_graph
-from learnt.runner.images import Picture, Source, decode, quiet
+from learnt.runner.results import Answer, fits, output_of
+from learnt.runner.text import shown
 
-BATCH = 16  # pictures of one size that are run together
+Array = npt.NDArray[Any]
+Feeds = dict[str, Array]  # a batch, by the names of the graph's inputs
+
+BATCH = 16  # inputs that are run together
+MAX_INPUT = 32 * 2**20  # bytes of standard input that are read
 TOLERANCE = 1e-3  # of a probability, between this machine and the one that trained
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a program says of one input: the likeliest label, and how sure it is of each."""
-
-    label: str
-    probability: float
-    probabilities: dict[str, float]
-
-    def __repr__(self) -> str:
-        return f"Result(label={self.label!r}, probability={self.probability:.3f})"
-
-
 class Program:
-    """A program that was learnt. Call it with a picture, or with a list of them.
-
-    A picture is a path, the bytes of a file, a Pillow image, or a uint8 array (H, W, C).
+    """A program that was learnt. Call it with one input; `batch` takes many.
 
     >>> program = learnt.load("digits.pyz")
     >>> program("seven.png").label
     '7'
     """
 
+    about: ClassVar[str] = ""  # what it does, as `--help` says it
+    example: ClassVar[str] = ""  # of its command line
+
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
         self.manifest = archive.manifest
-        self.labels: list[str] = archive.manifest["labels"]
-        self.channels: int = archive.manifest["input"]["channels"]
-        self.size: int = archive.manifest["input"]["size"]
+        self.spec: dict[str, Any] = archive.manifest["input"]
+        self.result = output_of(self.manifest)
+        self.labels: list[str] = self.result.labels
 
-    def __call__(self, source: Source) -> Result:
-        """The result for one picture; ImageError where it is not a usable one."""
-        return self.result(self.probabilities([self.decode(source)])[0])
+    # What a kind of program says
 
-    def batch(self, sources: Iterable[Source]) -> Iterator[Result]:
-        """The results for many pictures, in order, as they come; memory stays flat."""
-        waiting: list[Picture] = []
+    def read(self, source: Any) -> Any:
+        """One raw input as an item, checked; DataError where it is not a usable one."""
+        raise NotImplementedError
+
+    def feeds(self, items: Sequence[Any]) -> Iterator[Feeds]:
+        """Items in order, as batches that the graph takes; a batch may be shorter than BATCH."""
+        raise NotImplementedError
+
+    def stored(self, item: Any) -> tuple[str, bytes]:
+        """An item as a file that travels: its ending, and bytes that `read` takes."""
+        raise NotImplementedError
+
+    @classmethod
+    def arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Add what the command line of this kind takes."""
+        parser.add_argument("inputs", nargs="*", metavar="FILE", help="- is standard input")
+
+    def wanted(self, arguments: argparse.Namespace) -> bool:
+        """Does the command line ask for an answer at all?"""
+        return bool(arguments.inputs)
+
+    def answer(self, arguments: argparse.Namespace) -> int:
+        """Print one line an input; returns the exit code."""
+        return self.answer_each(((name, _source(name)) for name in arguments.inputs), arguments)
+
+    # What is the same for all
+
+    def __call__(self, source: Any) -> Any:
+        """The result for one input; DataError where it is not a usable one."""
+        item = self.read(source)
+        return self.finished(item, self.outputs([item])[0])
+
+    def batch(self, sources: Iterable[Any]) -> Iterator[Any]:
+        """The results for many inputs, in order, as they come; memory stays flat."""
+        waiting: list[Any] = []
         for source in sources:
-            waiting.append(self.decode(source))
+            waiting.append(self.read(source))
             if len(waiting) == BATCH:
-                yield from map(self.result, self.probabilities(waiting))
+                yield from map(self.finished, waiting, self.outputs(waiting))
                 waiting = []
-        yield from map(self.result, self.probabilities(waiting))
+        yield from map(self.finished, waiting, self.outputs(waiting))
 
-    def decode(self, source: Source) -> Picture:
-        """A picture as the graph takes it: (H, W, channels) bytes."""
-        with quiet():
-            return decode(source, self.channels, self.size)
+    def outputs(self, items: Sequence[Any]) -> list[Array]:
+        """The graph's result for each item."""
+        return [row for feeds in self.feeds(items) for row in self.run(feeds)]
 
-    def probabilities(self, pictures: list[Picture]) -> npt.NDArray[np.float32]:
-        """(N, number of labels) for decoded pictures (H, W, channels); neighbours of one size
-        are run together."""
-        if len(pictures) == 1:
-            return self._run(pictures[0][None])
-        answers = [np.empty((0, len(self.labels)), np.float32)]
-        at = 0
-        while at < len(pictures):
-            end = at + 1
-            while end < len(pictures) and pictures[end].shape == pictures[at].shape:
-                end += 1
-            answers.append(self._run(np.stack(pictures[at:end])))
-            at = end
-        return np.concatenate(answers)
+    def finished(self, item: Any, row: Array) -> Any:
+        """The result of one item from its row; a kind may add a note."""
+        return self.result(row)
 
-    def result(self, probabilities: npt.NDArray[np.float32]) -> Result:
-        """One row of probabilities as a Result."""
-        best = int(probabilities.argmax())
-        values = map(float, probabilities)
-        by_label = dict(zip(self.labels, values, strict=True))
-        return Result(self.labels[best], float(probabilities[best]), by_label)
+    def answer_each(self, inputs: Iterable[tuple[str, Any]], arguments: argparse.Namespace) -> int:
+        """Print one line an input (its name, the input itself); exit code 2 if one is unusable,
+        which is named on stderr."""
+        code = 0
+        for name, source in inputs:
+            try:
+                result: Answer = self(source)
+            except DataError as error:
+                code = error.exit_code
+                if arguments.json:
+                    print(json.dumps({"input": name, "error": str(error)}), flush=True)
+                print(f"error: {error}", file=sys.stderr)
+                continue
+            if arguments.json:
+                print(json.dumps({"input": name, **result.as_dict()}), flush=True)
+            else:
+                print(f"{shown(name)}: {result.line()}", flush=True)
+                if result.note:
+                    print(f"note: {result.note}", file=sys.stderr)
+        return code
+
+    def run(self, feeds: Feeds) -> Array:
+        """The graph's result for one batch: (N, …)."""
+        session, names, result = self._session
+        if set(feeds) != set(names):
+            raise ProgramError(f"the program's graph takes {', '.join(names)}: it is another's")
+        try:
+            rows = session.run([result], feeds)[0]
+        except Exception as error:  # ONNX Runtime has no common error class
+            raise ProgramError(f"the program's graph cannot be run: {error}") from None
+        if not fits(rows, len(next(iter(feeds.values()))), self.result.shape):
+            raise ProgramError("the program's graph does not give what its manifest says")
+        answers: Array = rows
+        return answers
 
     def selftest(self) -> list[str]:
         """Run the inputs that travel in the file; what differs from training, one line each."""
         try:
-            expected: dict[str, dict[str, float]] = json.loads(
-                self.archive.members["selftest/expected.json"]
-            )
+            expected = json.loads(self.archive.members["selftest/expected.json"])
             if len(expected) != self.selftests or not expected:
                 raise ValueError("not one answer an input")
             differing = []
             for name, wanted in expected.items():
-                got = self(self.archive.members[f"selftest/{name}"]).probabilities
-                away = np.abs([got[label] - wanted[label] for label in self.labels]).max()
-                if not away <= TOLERANCE:
-                    differing.append(f"{name}: a probability differs by {away:.4f}")
+                item = self.read(self.archive.members[f"selftest/{name}"])
+                row = self.outputs([item])[0].ravel()
+                values = wanted  # files of older versions have a number a label
+                if isinstance(wanted, dict):
+                    values = [wanted[label] for label in self.labels]
+                if np.shape(values) != row.shape:
+                    raise ValueError("not as many numbers as the graph gives")
+                away = np.abs(row - np.array(values, np.float32))
+                if not (away / np.maximum(1, np.abs(row))).max() <= TOLERANCE:
+                    differing.append(f"{name}: a result differs by {away.max():.4f}")
             return differing
-        except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError, DataError):
             raise ProgramError("the program's selftest is not whole") from None
 
     @property
     def selftests(self) -> int:
         """How many inputs travel in the file."""
-        return sum(name.endswith(".png") for name in self.archive.members)
+        return sum(name.startswith("selftest/input_") for name in self.archive.members)
 
     @property
     def card(self) -> str:
@@ -125,16 +175,24 @@ class Program:
         """The model as a plain ONNX file."""
         return self.archive.members["model.onnx"]
 
+    def asset(self, name: str) -> bytes:
+        """A file that this kind of program needs besides its graph, such as tokenizer.json."""
+        try:
+            return self.archive.members[f"assets/{name}"]
+        except KeyError:
+            raise ProgramError(f"the program has no assets/{name}") from None
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the program file, executable; an old one is replaced at once or not at all."""
         return write_atomically(path, self.archive.data, executable=True)
 
     def __repr__(self) -> str:
-        return f"Program({self.manifest['task']}, {len(self.labels)} labels)"
+        labels = f", {len(self.labels)} labels" if self.labels else ""
+        return f"Program({self.manifest['task']}{labels})"
 
     @cached_property
-    def _session(self) -> tuple[Any, str, list[str]]:
-        """What runs the graph, once it was checked; the names of its one input and result."""
+    def _session(self) -> tuple[Any, list[str], str]:
+        """What runs the graph, once it was checked; its inputs' names, and the first result's."""
         check_graph(self.onnx)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
@@ -142,21 +200,14 @@ class Program:
             session = onnxruntime.InferenceSession(
                 self.onnx, options, providers=["CPUExecutionProvider"]
             )
-            (entry,), (result,) = session.get_inputs(), session.get_outputs()
-            return session, entry.name, [result.name]
-        except Exception as error:  # ONNX Runtime has no common error class
+            names = [entry.name for entry in session.get_inputs()]
+            return session, names, session.get_outputs()[0].name
+        except Exception as error:
             raise ProgramError(f"the program's graph cannot be loaded: {error}") from None
 
-    def _run(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        session, entry, result = self._session
-        try:
-            answers: npt.NDArray[np.float32] = session.run(result, {entry: pictures})[0]
-        except Exception as error:
-            raise ProgramError(f"the program's graph cannot be run: {error}") from None
-        shape = len(pictures), len(self.labels)
-        if getattr(answers, "shape", None) != shape or answers.dtype != np.float32:
-            raise ProgramError("the program's graph does not give one number a label")
-        return answers
+
+def _source(name: str) -> Any:
+    return sys.stdin.buffer.read(MAX_INPUT + 1) if name == "-" else name
 
 
 def load(path: str | os.PathLike[str]) -> Program:
@@ -164,4 +215,14 @@ def load(path: str | os.PathLike[str]) -> Program:
 
     Raises ProgramError where the file is missing, damaged or unsafe.
     """
-    return Program(read_archive(path))
+    return program_of(read_archive(path))
+
+
+def program_of(archive: Archive) -> Program:
+    """The program in a checked archive: of the class for its kind of input."""
+    module, name = KINDS[archive.manifest["input"]["kind"]].home.split(":")
+    kind: type[Program] = getattr(import_module(module), name)
+    try:
+        return kind(archive)
+    except ProgramError as error:  # its spec is not what that kind must have
+        raise unsafe(archive.label, error) from None

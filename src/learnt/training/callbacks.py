@@ -59,20 +59,21 @@ class Checkpoints(Callback):
         self.saved = time.perf_counter()
 
 
-class OneThread(Callback):
-    """Matrix products by one thread while a small model trains.
+class Threads(Callback):
+    """Matrix products by so many threads while a model trains: by one, if it is small.
 
     Its products are so small that a second thread gains little; and where another process has
     the processor, the two wait for each other, at several times the cost.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, count: int | None) -> None:
+        self.count = count  # None: all there are
         self.limits: Any = None
 
     def on_start(self, loop: Loop) -> None:
         from threadpoolctl import threadpool_limits
 
-        self.limits = threadpool_limits(1, user_api="blas")
+        self.limits = threadpool_limits(self.count, user_api="blas")
 
     def on_end(self, loop: Loop) -> None:
         self.limits.restore_original_limits()

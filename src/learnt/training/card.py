@@ -2,46 +2,43 @@
 
 from typing import TYPE_CHECKING
 
-from learnt.data.split import SIDES
-from learnt.models.bodies import BODIES
-from learnt.runner.text import percent, shown
-from learnt.training.metrics import Evaluation
+from learnt.runner.text import shown
+from learnt.training.metrics import Evaluation, figure
 from learnt.version import __version__
 
 if TYPE_CHECKING:
     from learnt.training.learner import Learner
-
-LIMITS = (
-    "It always answers with one of its classes, also for a picture of something else. Pictures "
-    "unlike those it was trained on get worse answers than the figure above says."
-)
+    from learnt.training.tasks.task import Words
 
 
 def card(learner: "Learner", evaluation: Evaluation) -> str:
     """The card as Markdown."""
-    name, classes = shown(learner.name), len(learner.data.classes)
+    words = learner.task.words(learner.made_plan, evaluation)
     parts = [
-        f"# {name}: which of {classes} classes is a picture?",
+        f"# {shown(learner.name)}: {words.question}",
         _figure(evaluation),
         "## Data",
         _data(learner),
-        _by_class(learner, evaluation),
-        _mistakes(evaluation),
+        *words.details,
         "## Model",
-        _model(learner),
+        _model(learner, words),
         "## Limits",
-        LIMITS,
+        words.limits,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _figure(evaluation: Evaluation) -> str:
+    metric, name = evaluation.metric, evaluation.baseline_name
     text = (
-        f"**Accuracy {percent(evaluation.value)}** ({evaluation.interval_text}) "
-        f"on {evaluation.n} pictures it never saw in training. "
-        f"Always answering the commonest class: {percent(evaluation.baseline)}."
+        f"**{metric[0].upper()}{metric[1:]} {figure(metric, evaluation.value)}** "
+        f"({evaluation.interval_text}) on {evaluation.n} {evaluation.noun} it never saw in "
+        f"training. For comparison, {name}: {figure(metric, evaluation.baseline)}."
     )
-    return text + (f"\nKeep in mind: {evaluation.warning}." if evaluation.warning else "")
+    lines = [text]
+    if evaluation.others:
+        lines.append(f"Also: {evaluation.others_text}.")
+    return "\n".join([*lines, *(f"Keep in mind: {text}." for text in evaluation.all_warnings)])
 
 
 def _data(learner: "Learner") -> str:
@@ -50,34 +47,17 @@ def _data(learner: "Learner") -> str:
     notes = [note.splitlines()[0].split(", such as ")[0].rstrip(":") for note in data.notes]
     return "\n".join(
         [
-            f"{len(data)} pictures: " + ", ".join(f"{len(data.split[s])} {s}" for s in SIDES) + ".",
+            f"{len(data)} {data.noun}: {data.sizes()}.",
             f"sha256 of the list of examples: `{data.fingerprint()}`.",
             *(f"Note: {note}." for note in notes),
         ]
     )
 
 
-def _by_class(learner: "Learner", evaluation: Evaluation) -> str:
-    train = learner.data.counts("train")
-    rows = [
-        f"| {shown(name)} | {train[name]} | {row[number]} of {sum(row)} |"
-        for number, (name, row) in enumerate(
-            zip(learner.data.classes, evaluation.confusion, strict=True)
-        )
-    ]
-    return "\n".join(["| class | train | right, of held-out |", "|---|---|---|", *rows])
-
-
-def _mistakes(evaluation: Evaluation) -> str:
-    worst = evaluation.worst_confusions()
-    return "Commonest mistakes: " + "; ".join(worst) + "." if worst else ""
-
-
-def _model(learner: "Learner") -> str:
-    made = learner.made_plan
+def _model(learner: "Learner", words: "Words") -> str:
+    more = f"; {words.model}" if words.model else ""
     text = (
-        f"{made.model}, {len(learner.history)} epochs, seed {learner.seed}; "
-        f"pictures are brought to {made.size} × {made.size}. Trained by learnt {__version__}."
+        f"{learner.made_plan.model}, {len(learner.history)} epochs, seed {learner.seed}{more}. "
+        f"Trained by learnt {__version__}."
     )
-    body = BODIES.get(made.model)
-    return text + (f"\nThe body: {body.about}; licence {body.licence}." if body else "")
+    return text + (f"\nThe body: {words.body}." if words.body else "")

@@ -1,12 +1,12 @@
 """The Learner: data in, a trained model and its figures out. The one training loop is here.
 
-What is around the loop is a callback (`loop.Callback`); what an engine does is one step.
+What is around the loop is a callback (`loop.Callback`); what an engine does is one step; what
+depends on the kind of job (pictures, texts, a table …) is its task (`tasks/`).
 """
 
-import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,38 +15,32 @@ import numpy.typing as npt
 
 import learnt.engine as torch
 from learnt.data.batches import Batches
-from learnt.data.images import Images
-from learnt.data.prepare import Preparation
-from learnt.engine import nn
+from learnt.data.kinds import kind_of_data
+from learnt.data.source import Source
 from learnt.engine.onnx import OPSET
-from learnt.engine.tensor import Tensor
 from learnt.errors import ResumeError, UsageError
-from learnt.models.bodies import body
-from learnt.models.convnet import convnet
-from learnt.models.head import head
-from learnt.program.graph import program_graph
-from learnt.program.pack import Check, pack
+from learnt.program.pack import pack
 from learnt.runner.program import Program
-from learnt.training.callbacks import Checkpoints, Deadline, OneThread
+from learnt.training.callbacks import Checkpoints, Deadline, Threads
 from learnt.training.card import card
 from learnt.training.checkpoint import Run
-from learnt.training.features import BodyFeatures, Inputs, PreparedPictures, decoded
 from learnt.training.loop import Callback, Loop
-from learnt.training.metrics import Evaluation, accuracy
+from learnt.training.metrics import Evaluation
 from learnt.training.numpy_engine import NumpyEngine
-from learnt.training.plan import Budget, Plan, measure_machine, plan
+from learnt.training.plan import Budget, Plan, measure_machine
+from learnt.training.tasks.registry import task_of
+from learnt.training.tasks.task import Answers, Indices
 from learnt.version import __version__
 
 Array = npt.NDArray[Any]
-PREDICT_BATCH = 256
-CHECKED = 12  # pictures that a program is compared on
 
 
 class Learner:
     """Learns a program from examples.
 
-    `model` names one of `learnt.training.plan.MODELS`; without it the plan chooses one for the
-    data. `seed` makes a training repeatable. `callbacks` follow it.
+    `data` is one of learnt's kinds: Images, Texts, Table, Ratings, … `model` names a network;
+    without it the plan chooses one for the data. `seed` makes a training repeatable.
+    `callbacks` follow it.
 
     >>> learner = learnt.Learner(learnt.Images("digits/"), model="convnet")
     >>> learner.fit(epochs=3)
@@ -59,13 +53,14 @@ class Learner:
 
     def __init__(
         self,
-        data: Images,
+        data: Source,
         *,
         model: str | None = None,
         seed: int = 0,
         callbacks: Sequence[Callback] = (),
     ) -> None:
         self.data, self.seed, self.callbacks = data, seed, list(callbacks)
+        self.task = task_of(data, seed)
         self.wanted = model
         self.seconds: dict[str, float] = {"features": 0.0, "fit": 0.0}
         self.history: list[dict[str, Any]] = []
@@ -76,20 +71,29 @@ class Learner:
         self._resumed = False
 
     @classmethod
-    def resume(cls, run: str | Path, callbacks: Sequence[Callback] = ()) -> "Learner":
+    def resume(
+        cls, run: str | Path, callbacks: Sequence[Callback] = (), data: Source | None = None
+    ) -> "Learner":
         """The Learner of a run that was stopped; `fit()` goes on to the very same weights.
 
-        Raises ResumeError where there is no such run, or where its examples have changed.
+        `data` is needed where the run learnt from a frame in memory. Raises ResumeError where
+        there is no such run, or where its examples have changed.
         """
         found = Run.find(run)
         config = found.config()
         try:
-            data = Images(config["source"], **config["columns"], seed=config["seed"])
+            if data is None and config["in_memory"]:
+                raise ResumeError(
+                    f"the run {found.name} learnt from a frame in memory: "
+                    "Learner.resume(run, data=…) needs it again"
+                )
+            kind = kind_of_data(config["kind"])
+            data = data or kind(config["source"], **config["columns"], seed=config["seed"])
             made = Plan.from_dict(config["plan"])
             learner = cls(data, model=made.model, seed=config["seed"], callbacks=callbacks)
             learner.options = {**config["options"]}
             same = data.fingerprint() == config["fingerprint"]
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, UsageError):
             raise ResumeError(f"the run {found.name} was written by another version") from None
         if not same:
             raise ResumeError(
@@ -101,8 +105,7 @@ class Learner:
 
     def plan(self, epochs: int | None = None, minutes: float | None = None) -> Plan:
         """What `fit` would do with this budget, why, and about how long it would take."""
-        budget = Budget(epochs, minutes)
-        return plan(self.data.summary(), budget, self._machine, self.wanted)
+        return self.task.plan(Budget(epochs, minutes), self._machine, self.wanted)
 
     def fit(self, epochs: int | None = None, minutes: float | None = None) -> Self:
         """Train by the plan; `epochs` or `minutes` bound it. Returns the Learner itself.
@@ -115,18 +118,13 @@ class Learner:
             self.run = Run.create(self.name, self._config(minutes))
         made, saved = self._plan, self.run.checkpoint() if self.run and self._resumed else None
         self._resumed = False
-        self._collect(made)
+        self.task.prepare(made, self._progress)
+        self.seconds["features"] = time.perf_counter() - begun
         batches = Batches(
-            self.rows,
-            self.data.targets,
-            self.data.split.train,
-            made.recipe.batch,
-            self.seed,
-            self.inputs.augmentation(self.seed),
+            self.task.batch, self.task.examples("train"), made.recipe.batch, self.seed
         )
         torch.manual_seed(self.seed)
-        self.model = self._build(made)
-        self.engine = NumpyEngine(self.model, made.recipe, made.epochs * len(batches))
+        self._begin(made, made.epochs * len(batches))
         loop = Loop(made.epochs, len(batches))
         if saved is not None:
             arrays, progress = saved
@@ -134,10 +132,22 @@ class Learner:
             loop = Loop(**progress["loop"])
         limit = minutes or self.options.get("minutes")
         extra = [Deadline(limit - (time.perf_counter() - begun) / 60)] if limit else []
-        self._train(batches, loop, [*self.callbacks, *extra, OneThread(), self._checkpoints(loop)])
+        callbacks = [*self.callbacks, *extra, Threads(made.threads), self._checkpoints(loop)]
+        self._train(batches, loop, callbacks)
         self.history = loop.history
         self.seconds["fit"] = time.perf_counter() - begun - self.seconds["features"]
         return self
+
+    def _begin(self, made: Plan, steps: int) -> None:
+        self.model = self.task.network(made)
+        optimizer = self.task.optimizer(self.model, made)
+        self.engine = NumpyEngine(
+            self.model,
+            lambda outputs, targets: self.task.loss(outputs, targets, made),
+            optimizer,
+            made.recipe,
+            steps,
+        )
 
     def _train(self, batches: Batches, loop: Loop, callbacks: Sequence[Callback]) -> None:
         """The training loop: for each batch, one step; for each epoch, the figures."""
@@ -152,7 +162,8 @@ class Learner:
                         callback.after_step(loop)
                     if loop.stop:
                         break
-                loop.finish_epoch({"accuracy": self.evaluate("valid").value})
+                figures = self.evaluate("valid")
+                loop.finish_epoch({figures.metric: figures.value})
                 for callback in callbacks:
                     callback.after_epoch(loop)
         finally:
@@ -161,22 +172,15 @@ class Learner:
 
     def evaluate(self, side: str = "test") -> Evaluation:
         """The metric on one side of the data (nothing is chosen by `test`), with its baseline."""
-        numbers = self.data.split[side]
-        answers = self.scores(numbers).argmax(axis=1)
-        counts = np.bincount(self.data.targets[self.data.split.train])
-        classes = self.data.classes
-        return accuracy(answers, self.data.targets[numbers], classes, int(counts.argmax()))
-
-    def scores(self, numbers: npt.NDArray[np.int64]) -> Array:
-        """The model's scores (N, classes) for examples by their numbers."""
         if not hasattr(self, "engine"):
             raise UsageError("the Learner has learnt nothing yet: call fit() first")
+        return self.task.evaluate(side, self._answers(self.task.examples(side)))
 
-        def batches() -> Iterator[Array]:
-            for at in range(0, len(numbers), PREDICT_BATCH):
-                yield self.inputs.plain(self.rows[numbers[at : at + PREDICT_BATCH]])
-
-        return self.engine.scores(batches())
+    def outputs(self, numbers: Indices) -> Array:
+        """The network's outputs for examples by their numbers, such as scores (N, classes)."""
+        if not hasattr(self, "engine"):
+            raise UsageError("the Learner has learnt nothing yet: call fit() first")
+        return np.concatenate([rows for _, rows in self._answers(numbers)])
 
     def program(self) -> Program:
         """The trained model as a program, checked against this Learner's own answers.
@@ -184,23 +188,25 @@ class Learner:
         Raises MismatchError where the two would not answer alike.
         """
         evaluation, made = self.evaluate(), self.made_plan
-        row = self.inputs.plain(self.rows[:1])
-        graph = program_graph(self.inputs.write, self.model, row, made.channels)
+        self.model.eval()
+        try:
+            parts = self.task.program(made, self.model, self.outputs)
+        finally:
+            self.model.train()
         facts = {
-            "task": "image-classification",
+            "task": self.task.name,
             "name": self.name,
             "opset": OPSET,
-            "input": {"kind": "image", "channels": made.channels, "size": made.size},
-            "labels": self.data.classes,
+            **parts.facts,
             "model": made.model,
             "figures": evaluation.as_dict(),
         }
-        return pack(graph, facts, card(self, evaluation), self._check())
+        return pack(parts.graph, facts, card(self, evaluation), parts.check, parts.assets)
 
     @property
     def name(self) -> str:
-        """The name of the data's source, also where that is `.`"""
-        return Path(os.path.abspath(self.data.source)).name
+        """The name of the data's source."""
+        return self.data.name
 
     @property
     def made_plan(self) -> Plan:
@@ -213,28 +219,16 @@ class Learner:
         name = self._plan.model if self._plan else self.wanted or "a model to be planned"
         return f"Learner({name} on {self.data})"
 
-    def _collect(self, made: Plan) -> None:
-        begun = time.perf_counter()
-        preparation = Preparation(made.size, made.channels)
-        self.inputs: Inputs = (
-            BodyFeatures(preparation, body(made.model), made.views)
-            if made.views
-            else PreparedPictures(preparation)
-        )
+    def _progress(self, done: int, of: int) -> None:
+        for callback in self.callbacks:
+            callback.on_inputs(done, of)
 
-        def progress(done: int, of: int) -> None:
-            for callback in self.callbacks:
-                callback.on_inputs(done, of)
-
-        self.rows = self.inputs.collect(self.data, progress)
-        self.seconds["features"] = time.perf_counter() - begun
-
-    def _build(self, made: Plan) -> nn.Module:
-        classes = len(self.data.classes)
-        if made.views:
-            return head(self.rows.shape[-1], classes)
-        sample = self.rows[self.data.split.train[:5000]]
-        return convnet(classes, made.channels, made.size, float(sample.mean()), float(sample.std()))
+    def _answers(self, numbers: Indices) -> Answers:
+        size = self.task.answer_batch
+        for at in range(0, len(numbers), size):
+            some = numbers[at : at + size]
+            inputs, _ = self.task.batch(some)
+            yield some, self.engine.answers(inputs)
 
     def _checkpoints(self, loop: Loop) -> Checkpoints:
         run = self.run
@@ -247,16 +241,6 @@ class Learner:
 
         return Checkpoints(save, f"learnt train --resume {run.name}")
 
-    def _check(self) -> Check:
-        """Validation pictures, spread over the classes, and the Learner's answers for them."""
-        valid = self.data.split.valid
-        numbers = valid[np.linspace(0, len(valid) - 1, min(CHECKED, len(valid))).astype(np.int64)]
-        wanted = Tensor(self.scores(numbers)).softmax(1).array
-        names = [self.data.pictures[number].path.name for number in numbers]
-        return Check(
-            names, [decoded(self.data, int(n), self.inputs.preparation) for n in numbers], wanted
-        )
-
     def _config(self, minutes: float | None) -> dict[str, Any]:
         import onnxruntime
 
@@ -268,8 +252,10 @@ class Learner:
                 "onnxruntime": onnxruntime.__version__,
             },
             "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "kind": self.data.kind,
+            "in_memory": self.data.in_memory,
             "source": str(self.data.source.resolve()),
-            "columns": self.data.columns,
+            "columns": self.data.options,
             "seed": self.seed,
             "fingerprint": self.data.fingerprint(),
             "plan": self.made_plan.as_dict(),

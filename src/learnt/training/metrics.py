@@ -1,7 +1,8 @@
 """How good is it? A metric, never without its baseline and its interval."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,42 +11,69 @@ import numpy.typing as npt
 from learnt.runner.text import percent, shown
 
 Z95 = 1.959963984540054  # two-sided 95 % of the normal distribution
+FEW = 100  # examples, below which a figure is rough
+SHARES = {  # metrics that are shares of 1, shown in percent; the others are shown as they are
+    "accuracy", "macro F1", "AUC", "top-3 accuracy", "top-5 accuracy", "mean IoU",
+    "mean average precision", "pixel accuracy",
+}  # fmt: skip
+LOWER_IS_BETTER = {"error rate", "log loss", "RMSE", "MAE", "perplexity", "bits per byte"}
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A metric on held-out examples, beside what guessing the commonest class would get."""
+    """A metric on held-out examples, beside what the simplest answer of all would get."""
 
     metric: str
     value: float
     baseline: float
     interval: tuple[float, float]  # 95 %
     n: int
-    classes: list[str]
-    confusion: list[list[int]]  # row: the true class; column: the answer
+    classes: list[str] = field(default_factory=list)  # where there are classes
+    confusion: list[list[int]] = field(default_factory=list)  # row: the true class; column: answer
+    baseline_name: str = "always the commonest class"
+    noun: str = "examples"
+    others: Mapping[str, float] = field(default_factory=dict)  # further metrics by name
+    warnings: Sequence[str] = ()  # what to keep in mind besides
 
     def __str__(self) -> str:
         text = (
-            f"{self.metric} {percent(self.value)} ({self.interval_text}) "
-            f"on {self.n:,} examples; "
-            f"always the commonest class: {percent(self.baseline)}"
+            f"{self.metric} {figure(self.metric, self.value)} ({self.interval_text}) "
+            f"on {self.n:,} {self.noun}; "
+            f"{self.baseline_name}: {figure(self.metric, self.baseline)}"
         )
-        return text + (f"\n{self.warning}" if self.warning else "")
+        lines = [text]
+        if self.others:
+            lines.append(f"also: {self.others_text}")
+        return "\n".join([*lines, *self.all_warnings])
 
     @property
     def interval_text(self) -> str:
-        """The interval in words, in percent."""
+        """The interval in words, in percent where the metric is a share."""
         low, high = self.interval
-        return f"95 % interval {low * 100:.1f} to {high * 100:.1f}"
+        if self.metric in SHARES:
+            return f"95 % interval {low * 100:.1f} to {high * 100:.1f}"
+        return f"95 % interval {low:.4g} to {high:.4g}"
+
+    @property
+    def others_text(self) -> str:
+        """The further metrics in words."""
+        return ", ".join(f"{name} {figure(name, value)}" for name, value in self.others.items())
 
     @property
     def warning(self) -> str:
-        """What to keep in mind with this figure, or nothing."""
-        if self.n < 100:
-            return f"only {self.n} examples: the figure is rough"
-        if self.interval[0] <= self.baseline:
+        """The first thing to keep in mind with this figure, or nothing."""
+        low, high = self.interval
+        poor = high >= self.baseline if self.metric in LOWER_IS_BETTER else low <= self.baseline
+        if self.n < FEW:
+            return f"only {self.n} {self.noun}: the figure is rough"
+        if poor:
             return "no better than guessing, as far as these examples can tell"
         return ""
+
+    @property
+    def all_warnings(self) -> list[str]:
+        """All that is to keep in mind with this figure."""
+        return [text for text in (self.warning, *self.warnings) if text]
 
     def worst_confusions(self, count: int = 3) -> list[str]:
         """The commonest mistakes, in words."""
@@ -63,14 +91,25 @@ class Evaluation:
 
     def as_dict(self) -> dict[str, Any]:
         """As the command line's `--json` gives it."""
-        return {
+        facts: dict[str, Any] = {
             "metric": self.metric,
             "value": round(self.value, 6),
             "baseline": round(self.baseline, 6),
             "interval": [round(end, 6) for end in self.interval],
             "n": self.n,
-            "confusion": self.confusion,
         }
+        if self.confusion:
+            facts["confusion"] = self.confusion
+        if self.others:
+            facts["others"] = {name: round(value, 6) for name, value in self.others.items()}
+        if self.warnings:
+            facts["warnings"] = list(self.warnings)
+        return facts
+
+
+def figure(metric: str, value: float) -> str:
+    """A metric's value as people read it: shares in percent, others with four digits."""
+    return percent(value) if metric in SHARES else f"{value:.4g}"
 
 
 def accuracy(
@@ -78,8 +117,12 @@ def accuracy(
     targets: npt.NDArray[np.int64],
     classes: list[str],
     commonest: int,
+    **facts: Any,
 ) -> Evaluation:
-    """The share of right answers (N) among targets (N); `commonest` is train's commonest class."""
+    """The share of right answers (N) among targets (N); `commonest` is train's commonest class.
+
+    `facts` are further fields of the Evaluation.
+    """
     confusion = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(confusion, (targets, answers), 1)
     right, n = int(np.sum(answers == targets)), len(targets)
@@ -91,6 +134,7 @@ def accuracy(
         n=n,
         classes=classes,
         confusion=confusion.tolist(),
+        **facts,
     )
 
 

@@ -3,14 +3,14 @@
 This is all that the loop knows of an engine; another one has the same four methods.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import learnt.engine as torch
-from learnt.engine import nn
+from learnt.engine import nn, optim
 from learnt.engine.tensor import Tensor
 from learnt.training.checkpoint import Arrays
 from learnt.training.plan import Recipe
@@ -23,36 +23,41 @@ class NumpyEngine:
 
     name = "numpy"
 
-    def __init__(self, model: nn.Module, recipe: Recipe, total_steps: int) -> None:
-        self.model = model
-        self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-        self.optimizer = recipe.optimizer(model)
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Callable[[Tensor, Tensor], Tensor],
+        optimizer: optim.Optimizer,
+        recipe: Recipe,
+        total_steps: int,
+    ) -> None:
+        self.model, self.loss, self.optimizer = model, loss, optimizer
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer,
-            max_lr=recipe.lr,
+            optimizer,
+            max_lr=[group["lr"] for group in optimizer.param_groups],
             total_steps=total_steps,
             pct_start=recipe.warm_up,
             cycle_momentum=recipe.cycle_momentum,
         )
 
-    def step(self, inputs: Array, targets: Array) -> float:
+    def step(self, inputs: tuple[Array, ...], targets: Array) -> float:
         """Forward, loss, backward, update: the loss on this batch, before the update."""
-        loss = self.loss(self.model(Tensor(inputs)), Tensor(targets))
+        loss = self.loss(self.model(*map(Tensor, inputs)), Tensor(targets))
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         self.schedule.step()
         return float(loss.array)
 
-    def scores(self, batches: Iterable[Array]) -> Array:
-        """The model's results in evaluation mode, for any number of batches of inputs."""
+    def answers(self, inputs: tuple[Array, ...]) -> Array:
+        """The model's outputs for a batch, in evaluation mode."""
         self.model.eval()
         try:
             with torch.no_grad():
-                parts = [self.model(Tensor(inputs)).array for inputs in batches]
+                outputs: Array = self.model(*map(Tensor, inputs)).array
+                return outputs
         finally:
             self.model.train()
-        return np.concatenate(parts)
 
     def state(self) -> tuple[Arrays, dict[str, Any]]:
         """Everything that the next step depends on: arrays, and plain numbers."""

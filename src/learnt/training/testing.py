@@ -1,54 +1,17 @@
 """Measuring a finished program on labelled examples."""
 
-from collections import Counter
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from learnt.data.files import find_examples
-from learnt.errors import DataError, ImageError
 from learnt.runner.program import Program
-from learnt.runner.text import shown
-from learnt.training.metrics import Evaluation, accuracy
-
-MAX_BAD = 0.10
+from learnt.training.metrics import Evaluation
+from learnt.training.tasks.registry import task_class
 
 
-def measure(
-    program: Program, source: Path, file: str | None = None, label: str | None = None
-) -> tuple[Evaluation, list[str]]:
+def measure(program: Program, source: Path, **columns: Any) -> tuple[Evaluation, list[str]]:
     """The program's metric on every example of a source, and notes of what was left out.
 
-    The baseline answers the source's own commonest class. DataError where no label of the
-    source is one that the program knows, or where too many files are unusable.
+    `columns` are options of its kind of data, such as `label`. The baseline is of the source's
+    own examples. Raises DataError where the program cannot be measured on them.
     """
-    numbers = {name: number for number, name in enumerate(program.labels)}
-    examples = find_examples(source, file, label, classes=1)
-    known = [example for example in examples if example.label in numbers]
-    unknown = Counter(example.label for example in examples if example.label not in numbers)
-    if not known:
-        raise DataError(
-            f"the program knows the classes {', '.join(map(shown, program.labels[:10]))}; "
-            f"{shown(source)} has only {', '.join(map(shown, list(unknown)[:10]))}"
-        )
-    notes = []
-    if unknown:
-        some = ", ".join(f"{shown(name)} ({count})" for name, count in unknown.most_common(5))
-        notes.append(f"passed over {unknown.total()} examples of classes it does not know: {some}")
-    answers, targets, bad = [], [], []
-    for example in known:
-        try:
-            answers.append(numbers[program(example.path).label])
-            targets.append(numbers[example.label])
-        except ImageError as error:
-            bad.append(str(error))
-    if len(bad) > MAX_BAD * len(known):
-        raise DataError(
-            f"at most a tenth of the files may be unusable; {len(bad)} of {len(known)} are: "
-            + "; ".join(bad[:5])
-        )
-    if bad:
-        notes.append(f"left out {len(bad)} of {len(known)} files: " + "; ".join(bad[:5]))
-    truth = np.array(targets)
-    commonest = int(np.bincount(truth).argmax())
-    return accuracy(np.array(answers), truth, program.labels, commonest), notes
+    return task_class(program.manifest["task"]).measure(program, source, columns)

@@ -1,0 +1,63 @@
+"""What every kind of data is: examples on three sides, found again by the same words.
+
+A kind is a subclass with a file of its own (images.py, texts.py, tables.py …); `kinds.py` lists
+them. What a network makes of the examples is no business of this room.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+from learnt.data.look import Look
+from learnt.data.split import SIDES, Split
+
+
+class Source:
+    """Examples, split into train, valid and test.
+
+    `source` is a path, or a frame in memory. `type(data)(source, **data.options,
+    seed=data.seed)` finds the same examples on the same sides. `notes` says in words what was
+    done with the examples, and what to keep in mind.
+    """
+
+    kind: ClassVar[str]  # in a run's folder and on the command line: "images"
+    takes: ClassVar[tuple[str, ...]] = ("label",)  # options besides seed
+    noun: ClassVar[str] = "examples"  # what they are called in messages
+    split: Split
+
+    def __init__(self, source: Any, *, seed: int = 0, **options: Any) -> None:
+        self.in_memory = not isinstance(source, str | os.PathLike)
+        self.source = Path(self.kind if self.in_memory else source)
+        self.seed, self.options = seed, options
+        self.notes: list[str] = []
+
+    @classmethod
+    def recognise(cls, look: Look) -> str | None:
+        """Why a source looks like this kind of data, in words; None where it does not."""
+        return None
+
+    def __len__(self) -> int:
+        """How many examples there are, on all sides."""
+        raise NotImplementedError
+
+    def fingerprint(self) -> str:
+        """The sha256 of what is on which side: the same examples give the same text."""
+        raise NotImplementedError
+
+    @property
+    def name(self) -> str:
+        """The name of the source without its ending, also where that is `.`"""
+        name = os.path.basename(os.path.abspath(self.source))
+        return name if os.path.isdir(self.source) else (Path(name).stem or name)
+
+    def sizes(self) -> str:
+        """How many examples are on each side, in words."""
+        return ", ".join(f"{len(self.split[side])} {side}" for side in SIDES)
+
+    def note(self, text: str) -> None:
+        """Say something once, however often it is found."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} {self.noun}: {self.sizes()})"

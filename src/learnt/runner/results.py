@@ -1,0 +1,131 @@
+"""What a program answers: rows of the graph's result → results that people and JSON can read.
+
+The manifest's `output` says which kind of answer a program gives; `labels` names its classes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from learnt.errors import ProgramError
+from learnt.runner.text import percent, shown
+
+Array = npt.NDArray[Any]
+MAX_LABELS = 100_000
+
+
+class Answer:
+    """What a program says of one input; every kind of answer has these two."""
+
+    note: str = ""  # what to keep in mind with this answer, if anything
+
+    def line(self) -> str:
+        """In words, on one line of a terminal."""
+        raise NotImplementedError
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `--json` gives it."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Result(Answer):
+    """One of several classes: the likeliest label, and how sure the program is of each."""
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+    note: str = ""
+
+    def __repr__(self) -> str:
+        return f"Result(label={self.label!r}, probability={self.probability:.3f})"
+
+    def line(self) -> str:
+        return f"{shown(self.label)} ({percent(self.probability)})"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "label": self.label,
+            "probability": round(self.probability, 6),
+            "probabilities": {k: round(p, 6) for k, p in self.probabilities.items()},
+            **({"note": self.note} if self.note else {}),
+        }
+
+
+@dataclass(frozen=True)
+class Value(Answer):
+    """A number."""
+
+    value: float
+    note: str = ""
+
+    def line(self) -> str:
+        return f"{self.value:.6g}"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"value": round(self.value, 6), **({"note": self.note} if self.note else {})}
+
+
+class Classes:
+    """Rows of probabilities (K) → Result."""
+
+    def __init__(self, manifest: dict[str, Any]) -> None:
+        self.labels = checked_labels(manifest.get("labels"))
+        self.shape: tuple[int, ...] = (len(self.labels),)
+
+    def __call__(self, row: Array) -> Result:
+        best = int(row.argmax())
+        by_label = dict(zip(self.labels, map(float, row), strict=True))
+        return Result(self.labels[best], float(row[best]), by_label)
+
+
+class Number:
+    """Rows of one number → Value."""
+
+    def __init__(self, manifest: dict[str, Any]) -> None:
+        self.labels: list[str] = []
+        self.shape: tuple[int, ...] = (1,)
+
+    def __call__(self, row: Array) -> Value:
+        return Value(float(row[0]))
+
+
+OUTPUTS: dict[str, Callable[[dict[str, Any]], Any]] = {"classes": Classes, "number": Number}
+
+
+def output_of(manifest: dict[str, Any]) -> Any:
+    """What reads the rows of a program's graph: by its manifest, checked.
+
+    It has `labels`, the `shape` of a row (None for any size), and is called with a row.
+    """
+    spec = manifest.get("output", {"kind": "classes"})
+    kind = spec.get("kind") if isinstance(spec, dict) else None
+    if not isinstance(kind, str) or kind not in OUTPUTS:
+        raise ProgramError(f"its output is {str(spec)[:40]!r}; known: {', '.join(OUTPUTS)}")
+    return OUTPUTS[kind](manifest)
+
+
+def checked_labels(labels: object) -> list[str]:
+    """Labels as a manifest must have them; a ProgramError says so else."""
+    if (
+        not isinstance(labels, list)
+        or not 2 <= len(labels) <= MAX_LABELS
+        or not all(isinstance(label, str) and len(label) <= 1000 for label in labels)
+        or len(set(labels)) != len(labels)
+    ):
+        raise ProgramError("its labels must be 2 to 100,000 different texts")
+    return labels
+
+
+def fits(rows: object, count: int, shape: tuple[int | None, ...]) -> bool:
+    """Are these so many rows of that shape, in float32?"""
+    return (
+        isinstance(rows, np.ndarray)
+        and rows.dtype == np.float32
+        and rows.ndim == 1 + len(shape)
+        and len(rows) == count
+        and all(b is None or a == b for a, b in zip(rows.shape[1:], shape, strict=True))
+    )

@@ -1,0 +1,43 @@
+"""What all tasks share whose answer is one of several classes."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from learnt.engine.tensor import Tensor
+from learnt.runner.text import shown
+from learnt.training.metrics import Evaluation
+
+Array = npt.NDArray[Any]
+Indices = npt.NDArray[np.int64]
+
+
+def gathered(answers: Iterable[tuple[Indices, Array]]) -> tuple[Indices, Array]:
+    """Answers that come batch by batch, as all the numbers and all the outputs."""
+    numbers, outputs = zip(*answers, strict=True)
+    return np.concatenate(numbers), np.concatenate(outputs)
+
+
+def softmax(scores: Array) -> Array:
+    """Scores (N, K) as probabilities."""
+    return Tensor(scores).softmax(1).array
+
+
+def commonest(targets: Indices) -> int:
+    """The commonest class: what the baseline answers."""
+    return int(np.bincount(targets).argmax())
+
+
+def class_table(train: Mapping[str, int], evaluation: Evaluation) -> str:
+    """Each class with its counts, and the commonest mistakes, as Markdown."""
+    rows = [
+        f"| {shown(name)} | {train[name]} | {row[number]} of {sum(row)} |"
+        for number, (name, row) in enumerate(
+            zip(evaluation.classes, evaluation.confusion, strict=True)
+        )
+    ]
+    table = "\n".join(["| class | train | right, of held-out |", "|---|---|---|", *rows])
+    worst = evaluation.worst_confusions()
+    return table + (f"\n\nCommonest mistakes: {'; '.join(worst)}." if worst else "")

@@ -1,0 +1,118 @@
+"""A task: all that the Learner does not know by itself, from examples to a program.
+
+The Learner holds the loop; a task says what goes in, what network learns it, what SGD follows,
+what people read, and what a program needs. Each kind of job is a subclass with its own file.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from learnt.data.batches import Batch
+from learnt.data.source import Source
+from learnt.engine import nn, optim
+from learnt.engine.tensor import Tensor
+from learnt.program.pack import Check
+from learnt.runner.program import Program
+from learnt.training.metrics import Evaluation
+from learnt.training.plan import Budget, Machine, Plan
+
+Array = npt.NDArray[Any]
+Indices = npt.NDArray[np.int64]
+Answers = Iterator[tuple[Indices, Array]]  # some examples, and the network's outputs for them
+Progress = Callable[[int, int], None]  # (done, of)
+Data = TypeVar("Data", bound=Source)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a program is made of, besides the runner and the card."""
+
+    graph: bytes  # ONNX, raw input to answer
+    facts: dict[str, Any]  # for the manifest: input, output, labels
+    check: Check
+    assets: dict[str, bytes] = field(default_factory=dict)  # by name: tokenizer.json
+
+
+class Task(ABC, Generic[Data]):
+    """One kind of job on its data; the order of the methods is that of the work."""
+
+    answer_batch: ClassVar[int] = 256  # examples that are answered together
+    name: ClassVar[str]  # what manifests and `--json` call it: "image-classification"
+
+    def __init__(self, data: Data, seed: int = 0) -> None:
+        self.data, self.seed = data, seed
+
+    @abstractmethod
+    def plan(self, budget: Budget, machine: Machine, model: str | None) -> Plan:
+        """What to train and how, within the budget; the same question gets the same plan."""
+
+    @abstractmethod
+    def prepare(self, plan: Plan, progress: Progress) -> None:
+        """Read and compute, once, what `batch` and `network` will want."""
+
+    @abstractmethod
+    def network(self, plan: Plan) -> nn.Module:
+        """A new network for this data."""
+
+    def optimizer(self, network: nn.Module, plan: Plan) -> optim.Optimizer:
+        """What changes the network's weights."""
+        return plan.recipe.optimizer(network)
+
+    def examples(self, side: str) -> Indices:
+        """The numbers of one side's examples, as `batch` takes them."""
+        return self.data.split[side]
+
+    @abstractmethod
+    def batch(self, numbers: Indices, random: np.random.Generator | None = None) -> Batch:
+        """The network's inputs, one array an argument of its forward, and the targets.
+
+        With `random` changed as in training (augmentation); without, as they are.
+        """
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, targets: Tensor, plan: Plan) -> Tensor:
+        """What SGD follows: one number for a batch."""
+
+    @abstractmethod
+    def evaluate(self, side: str, answers: Answers) -> Evaluation:
+        """The metric over `answers`, which come batch by batch, in the order of `examples`."""
+
+    @abstractmethod
+    def program(self, plan: Plan, network: nn.Module, answers: Callable[[Indices], Array]) -> Parts:
+        """What the program is made of; `answers` are the network's outputs for examples."""
+
+    @abstractmethod
+    def words(self, plan: Plan, evaluation: Evaluation) -> "Words":
+        """What the card says of this kind of job."""
+
+    @classmethod
+    @abstractmethod
+    def measure(
+        cls, program: Program, source: Path, columns: dict[str, Any]
+    ) -> tuple[Evaluation, list[str]]:
+        """A finished program's metric on every example of a source, and notes.
+
+        `columns` are the options of the kind's data that were given.
+        """
+
+
+@dataclass(frozen=True)
+class Words:
+    """A card's words that depend on the kind of job."""
+
+    question: str  # after the name, as the title: "which of 10 classes is a picture?"
+    limits: str
+    model: str = ""  # after the model's name: "pictures are brought to 28 × 28"
+    body: str = ""  # whose weights it uses, and under which licence
+    details: tuple[str, ...] = ()  # further paragraphs of Markdown, after the data
+
+
+def spread(numbers: Indices, count: int) -> Indices:
+    """At most `count` of the numbers, spread evenly."""
+    return numbers[np.linspace(0, len(numbers) - 1, min(count, len(numbers))).astype(np.int64)]
