@@ -149,7 +149,7 @@ def test_an_option_that_cannot_be(
         (["run", "none.pyz", "x.png"], "none.pyz does not exist"),
         (["run", "words.txt", "x.png"], "words.txt is not a program file, or is damaged"),
         (["run", ".", "x.png"], "cannot be read: Is a directory"),
-        (["run"], "issing argument 'PROGRAM'"),
+        (["run"], "Missing argument 'program'"),
         (["info", "none.pyz"], "none.pyz does not exist"),
         (["info", "words.txt"], "words.txt is not a program file, or is damaged"),
         (["test", "none.pyz", "."], "none.pyz does not exist"),
