@@ -65,7 +65,8 @@ class Lines:
     """
 
     def __init__(self, file: io.BufferedReader, name: str) -> None:
-        self.name, self.notes, self.number, self.size = name, list[str](), 0, 0
+        self.name, self.notes = name, list[str]()
+        self.number = self.size = self.before = 0
         self._raw = file
         if file.peek(2)[:2] == b"\x1f\x8b":
             file = io.BufferedReader(gzip.GzipFile(fileobj=file))
@@ -80,35 +81,37 @@ class Lines:
 
     def start(self) -> None:
         """A row begins: its size is counted from here."""
+        self.before += self.size
         self.size = 0
 
-    def __iter__(self) -> Iterator[str]:
-        while line := self._next():
-            yield line
+    def read(self) -> int:
+        """How many characters were read so far."""
+        return self.before + self.size
 
-    def _next(self) -> str:
+    def __iter__(self) -> Iterator[str]:
+        readline = self._file.readline
         with self.errors():
-            line = self._file.readline(MAX_ROW)
-        self.number += 1
-        self.size += len(line)
-        if self.size >= MAX_ROW:
-            raise TableError(
-                f"{self.name}, line {self.number}: a row must be shorter than {MAX_ROW:,} "
-                "characters; is a quote opened there and never closed?"
-            )
+            while line := readline(MAX_ROW):
+                self.number += 1
+                self.size += len(line)
+                if self.size >= MAX_ROW or "\0" in line:
+                    raise TableError(f"{self.name}, line {self.number}: {self._refusal(line)}")
+                if not line.isascii() and ESCAPED.search(line):
+                    line = self._repaired(line)
+                yield line
+
+    def _refusal(self, line: str) -> str:
         if "\0" in line:
-            raise TableError(
-                f"{self.name}, line {self.number}: it holds a NUL byte, so it is no text; is it "
-                "another kind of file, or damaged?"
+            return "it holds a NUL byte, so it is no text; is it another kind of file, or damaged?"
+        return f"a row must be shorter than {MAX_ROW:,} characters; is a quote never closed?"
+
+    def _repaired(self, line: str) -> str:
+        if not self.notes:
+            self.notes.append(
+                f"{self.name} is not in UTF-8 (first seen in line {self.number}): such bytes "
+                "were read as Windows-1252"
             )
-        if not line.isascii() and ESCAPED.search(line):
-            line = ESCAPED.sub(_windows, line)
-            if not self.notes:
-                self.notes.append(
-                    f"{self.name} is not in UTF-8 (first seen in line {self.number}): such bytes "
-                    "were read as Windows-1252"
-                )
-        return line
+        return ESCAPED.sub(_windows, line)
 
     @contextmanager
     def errors(self) -> Iterator[None]:

@@ -46,9 +46,11 @@ class Rows:
         names: list[str],
         records: Iterator[Sequence[Cell]],
         notes: list[str],
-        close: Callable[[], None] = lambda: None,
+        close: Callable[[], None],
+        read: Callable[[], int] = lambda: 0,
     ) -> None:
         self.names, self.notes = names, notes
+        self.read = read  # how many characters were read so far
         self._records, self._close = records, close
 
     def __iter__(self) -> Iterator[Sequence[Cell]]:
@@ -58,14 +60,13 @@ class Rows:
     def chunks(self, size: int = CHUNK) -> Iterator[list[dict[str, Cell]]]:
         """Rows as dicts, up to `size` at a time; those before a bad row come before its error."""
         chunk: list[dict[str, Cell]] = []
-        characters = 0
+        names, end = self.names, self.read() + CHUNK_CHARACTERS
         try:
             for cells in self._records:
-                chunk.append(dict(zip(self.names, cells, strict=True)))
-                characters += sum(len(cell) for cell in cells if isinstance(cell, str))
-                if len(chunk) >= size or characters > CHUNK_CHARACTERS:
+                chunk.append(dict(zip(names, cells, strict=True)))
+                if len(chunk) >= size or self.read() > end:
                     yield chunk
-                    chunk, characters = [], 0
+                    chunk, end = [], self.read() + CHUNK_CHARACTERS
         except TableError:
             if chunk:
                 yield chunk
@@ -128,7 +129,9 @@ def _csv_rows(lines: Lines) -> Rows:
     records = _records(reader, lines, before)
     header = next(records, (0, []))[1]
     names = column_names(header, lines.name, lines.notes)
-    return Rows(names, _fitting(records, len(names), lines.name), lines.notes, lines.close)
+    return Rows(
+        names, _fitting(records, len(names), lines.name), lines.notes, lines.close, lines.read
+    )
 
 
 def sniffed(first: str, more: Iterator[str]) -> tuple[str, list[str]]:
@@ -222,7 +225,7 @@ def _fitting(
                     f"{len(row)}. A cell that holds the delimiter must be in quotes"
                 )
             del row[width:]
-        yield [cell or None for cell in row]
+        yield [cell or None for cell in row] if "" in row else row
 
 
 def json_objects(lines: Lines) -> Iterator[dict[str, Any]]:
@@ -262,7 +265,7 @@ def _json_rows(lines: Lines) -> Rows:
                 )
             yield [_cell(found.get(key)) for key in first]
 
-    return Rows(names, records(), lines.notes, lines.close)
+    return Rows(names, records(), lines.notes, lines.close, lines.read)
 
 
 def _cell(value: object) -> Cell:
