@@ -43,6 +43,7 @@ def test_a_package_that_cannot_be_had_is_an_error_with_the_reason_and_the_comman
     ("registry", "command"),
     [
         ("pypi", PIP),
+        ("pypi-sdist", PIP.replace("--only-binary", "--no-binary")),
         ("npm", "npm pack --ignore-scripts some@1.0"),
         ("debian", "apt-get download some=1.0"),
     ],

