@@ -161,22 +161,19 @@ def test_austen_wrote_six_novels_with_these_first_sentences() -> None:
 
 
 def test_spoken_names_are_heard_in_eight_languages_and_a_word_is_in_one_group() -> None:
-    import soundfile
-
     folder = learnt.get_data("spoken-names")
     found = rows(folder)
     assert len({row["file"] for row in found}) == len(found) == 6868
     counts = Counter(row["label"] for row in found)
     assert (len(counts), min(counts.values()), max(counts.values())) == (8, 681, 928)
-    for row in found[::400]:
-        sound = soundfile.info(folder / row["file"])
-        assert 0.2 < sound.duration < 30
     groups = defaultdict(set)
     same = defaultdict(set)
     for row in found:
         stem, _, _ = row["file"].rpartition("-")
         groups[stem].add(row["group"])
-        same[(folder / row["file"]).read_bytes()].add(row["group"])
+        content = (folder / row["file"]).read_bytes()
+        assert content.startswith(b"OggS")
+        same[content].add(row["group"])
     assert {len(names) for names in groups.values()} == {1}  # all languages of a stamp
     assert {len(names) for names in same.values()} == {1}  # the same recording, stored twice
     by_file = {row["file"]: row["group"] for row in found}
