@@ -18,7 +18,7 @@ from tests.pictures import table, take
 QUICK = ("--model", "convnet", "--epochs", 1)
 KEYS = [
     "program", "task", "classes", "examples", "metric", "value", "baseline", "interval",
-    "seconds", "model", "engine", "run",
+    "others", "seconds", "model", "engine", "run",
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ Z95 = 1.959963984540054  # two-sided 95 % of the normal distribution
 FEW = 100  # examples, below which a figure is rough
 SHARES = {  # metrics that are shares of 1, shown in percent; the others are shown as they are
     "accuracy", "macro F1", "AUC", "top-3 accuracy", "top-5 accuracy", "mean IoU",
-    "mean average precision", "pixel accuracy",
+    "mean average precision", "pixel accuracy", "label accuracy", "error rate", "balanced accuracy",
 }  # fmt: skip
 LOWER_IS_BETTER = {"error rate", "log loss", "RMSE", "MAE", "perplexity", "bits per byte"}
 

@@ -27,13 +27,14 @@ def value(statistic: Statistic, n: int) -> float:
     return float(statistic(np.ones((1, n)))[0])
 
 
-def bootstrap(statistic: Statistic, n: int, seed: int = 0) -> tuple[float, float]:
+def bootstrap(statistic: Statistic, n: int, seed: int = 0, cost: int = 1) -> tuple[float, float]:
     """The 95 % interval of a metric on n examples: percentiles of it on examples drawn again.
 
-    Rounds in which it is not defined (no example of a class was drawn) are passed over.
+    Rounds in which it is not defined (no example of a class was drawn) are passed over. A metric
+    of a high `cost` gets fewer rounds.
     """
     random = np.random.default_rng(seed)
-    left = max(FEWEST_ROUNDS, min(ROUNDS, MOST_DRAWN // n))
+    left = max(FEWEST_ROUNDS, min(ROUNDS, MOST_DRAWN // (n * cost)))
     found = []
     while left > 0:
         rounds = min(left, max(1, AT_ONCE // n))

@@ -21,10 +21,11 @@ from learnt.models.head import head
 from learnt.program.graph import program_graph
 from learnt.program.pack import Check
 from learnt.runner.program import Program
+from learnt.training.evaluations import of_classes
 from learnt.training.features import BodyFeatures, Inputs, PreparedPictures, decoded
-from learnt.training.metrics import Evaluation, accuracy
+from learnt.training.metrics import Evaluation
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
-from learnt.training.tasks.classes import class_table, commonest, gathered, softmax
+from learnt.training.tasks.classes import class_table, gathered, softmax
 from learnt.training.tasks.files import measure_files
 from learnt.training.tasks.task import (
     Answers,
@@ -97,9 +98,9 @@ class Pictures(Task[Images]):
 
     def evaluate(self, side: str, answers: Answers) -> Evaluation:
         numbers, scores = gathered(answers)
-        guess = commonest(self.targets[self.data.split.train])
-        return accuracy(
-            scores.argmax(axis=1), self.targets[numbers], self.data.classes, guess, noun="pictures"
+        train = self.targets[self.data.split.train]
+        return of_classes(
+            softmax(scores), self.targets[numbers], self.data.classes, train, noun="pictures"
         )
 
     def program(self, plan: Plan, network: nn.Module, answers: Callable[[Indices], Array]) -> Parts:

@@ -1,0 +1,149 @@
+"""From answers and targets to an Evaluation: one function a kind of answer.
+
+Each has its metric, its interval, the baseline that anybody could have without learning, and the
+further metrics that suit.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from learnt.runner.text import percent, shown
+from learnt.training import scores
+from learnt.training.metrics import Evaluation, accuracy
+from learnt.training.scores import Array
+
+UNBALANCED = 5  # the commonest class so many times as frequent as the rarest
+MANY_CLASSES = 10  # from which it says something that the right one is among the first five
+
+
+def of_classes(
+    probabilities: Array, targets: Array, classes: list[str], train: Array, **facts: Any
+) -> Evaluation:
+    """Accuracy of probabilities (N, C) beside train's commonest class.
+
+    `targets` (N) and `train` are class numbers; `facts` are further fields of the Evaluation.
+    """
+    answers, n = probabilities.argmax(1), len(targets)
+    counts = np.bincount(train, minlength=len(classes))
+    further = {
+        "macro F1": scores.macro_f1(answers, targets, len(classes)),
+        "AUC": scores.auc_of_classes(probabilities, targets),
+        "log loss": scores.log_loss(probabilities, targets),
+    }
+    others = {name: scores.value(metric, n) for name, metric in further.items()}
+    if len(classes) >= MANY_CLASSES:
+        others["top-5 accuracy"] = scores.top_k(probabilities, targets, 5) / n
+    warnings = [*facts.pop("warnings", ()), *unbalanced(counts, classes)]
+    return accuracy(
+        answers, targets, classes, int(counts.argmax()), others=_defined(others),
+        warnings=warnings, **facts,
+    )  # fmt: skip
+
+
+def unbalanced(counts: Array, classes: Sequence[str]) -> list[str]:
+    """A warning where some class is so rare that accuracy hardly notices it."""
+    rare, common = int(counts.argmin()), int(counts.argmax())
+    if counts[common] < UNBALANCED * counts[rare]:
+        return []
+    shares = [
+        f"{shown(classes[number])} {percent(counts[number] / counts.sum())}"
+        for number in (common, rare)
+    ]
+    text = "accuracy hardly notices the rare ones, macro F1 counts each class alike"
+    return [f"the classes are unbalanced (of train, {' and '.join(shares)}): {text}"]
+
+
+def of_numbers(answers: Array, targets: Array, train: Array, **facts: Any) -> Evaluation:
+    """The root mean squared error of numbers (N) beside always answering train's mean."""
+    metric, n = scores.rmse(answers, targets), len(targets)
+    guess = np.full(n, np.mean(train, dtype=np.float64))
+    others = {
+        "MAE": scores.value(scores.mae(answers, targets), n),
+        "R²": scores.value(scores.r2(answers, targets), n),
+    }
+    return Evaluation(
+        metric="RMSE",
+        value=scores.value(metric, n),
+        baseline=scores.value(scores.rmse(guess, targets), n),
+        baseline_name=f"always the mean, {float(guess[0]):.4g}",
+        interval=scores.bootstrap(metric, n),
+        n=n,
+        others=_defined(others),
+        **facts,
+    )
+
+
+def of_labels(
+    probabilities: Array, positive: Array, labels: list[str], train: Array, **facts: Any
+) -> Evaluation:
+    """Mean average precision of probabilities (N, L) for booleans `positive` (N, L).
+
+    The baseline orders the examples by nothing: each label's share. `train` (M, L) are booleans.
+    """
+    n, there = len(positive), positive.any(0)
+    metric = scores.mean_average_precision(probabilities, positive)
+    others = {
+        "macro F1": scores.value(scores.multilabel_f1(probabilities >= 0.5, positive), n),
+        "label accuracy": float(((probabilities >= 0.5) == positive).mean()),
+    }
+    warnings = list(facts.pop("warnings", ()))
+    if not there.all():
+        missing = ", ".join(shown(labels[i]) for i in np.flatnonzero(~there)[:5])
+        warnings.append(f"no held-out example has the label {missing}: the figure leaves it out")
+    return Evaluation(
+        metric="mean average precision",
+        value=scores.value(metric, n),
+        baseline=float(positive[:, there].mean()) if there.any() else 0.0,
+        baseline_name="in any order",
+        interval=scores.bootstrap(metric, n, cost=len(labels)),
+        n=n,
+        others=_defined(others),
+        warnings=warnings,
+        **facts,
+    )
+
+
+def of_masks(confusions: Array, classes: list[str], guess: int = 0, **facts: Any) -> Evaluation:
+    """Mean intersection over union, from a confusion a picture (N, C, C) of its pixels.
+
+    The baseline answers the class `guess` everywhere: the background.
+    """
+    n = len(confusions)
+    metric, total = scores.mean_iou(confusions), confusions.sum(0)
+    everywhere = np.zeros_like(confusions)
+    everywhere[:, :, guess] = confusions.sum(2)
+    return Evaluation(
+        metric="mean IoU",
+        value=scores.value(metric, n),
+        baseline=scores.value(scores.mean_iou(everywhere), n),
+        baseline_name=f"{shown(classes[guess])} everywhere",
+        interval=scores.bootstrap(metric, n),
+        n=n,
+        classes=classes,
+        confusion=total.tolist(),
+        others={"pixel accuracy": float(np.trace(total) / total.sum())},
+        **facts,
+    )
+
+
+def of_text(
+    nats: Array, tokens: Array, sizes: Array, baseline: float, baseline_name: str, **facts: Any
+) -> Evaluation:
+    """Bits per byte, from the loss in nats, the tokens and the bytes of each piece of text (N)."""
+    metric, n = scores.bits_per_byte(nats, sizes), len(nats)
+    return Evaluation(
+        metric="bits per byte",
+        value=scores.value(metric, n),
+        baseline=baseline,
+        baseline_name=baseline_name,
+        interval=scores.bootstrap(metric, n),
+        n=n,
+        others={"perplexity": scores.value(scores.perplexity(nats, tokens), n)},
+        **facts,
+    )
+
+
+def _defined(others: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in others.items() if np.isfinite(value)}
