@@ -55,6 +55,23 @@ def test_a_program_answers_in_words(cli: Cli, digits: Path, program_file: Path) 
         assert answer.endswith(" %)")
 
 
+def test_run_gives_all_that_follows_the_program_to_the_program(
+    cli: Cli, digits: Path, program_file: Path
+) -> None:
+    own = cli("run", program_file, "--help")
+    assert own.code == 0
+    assert own.out.startswith(f"usage: learnt run {program_file}")
+    assert "PICTURE" in own.out
+    assert cli("run", program_file, "--selftest").out.startswith("ok: 3 inputs")
+    file = min((digits / "3").iterdir())
+    before, after = (
+        cli("run", "--json", program_file, file),
+        cli("run", program_file, file, "--json"),
+    )
+    assert json.loads(before.out) == json.loads(after.out)
+    assert cli("run", program_file, "--nosuch").code == 2
+
+
 def test_a_program_answers_in_json_one_object_a_line(
     cli: Cli, digits: Path, program_file: Path
 ) -> None:

@@ -12,11 +12,10 @@ INPUTS = typer.Argument(
 )
 AS_JSON = typer.Option(False, "--json", help="Print one JSON object a line.")
 # All that follows the program is the program's own business.
-SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+SETTINGS = {"allow_interspersed_args": False, "ignore_unknown_options": True}
 
 
 def run(
-    context: typer.Context,
     program: Path = PROGRAM,
     inputs: list[str] | None = INPUTS,
     as_json: bool = AS_JSON,
@@ -28,7 +27,7 @@ def run(
     from learnt.runner.main import nobody_reads
     from learnt.runner.main import run as run_program
 
-    arguments = [*(inputs or []), *context.args, *(["--json"] if as_json else [])]
+    arguments = [*(inputs or []), *(["--json"] if as_json else [])]
     try:
         return run_program(program, arguments, f"learnt run {shown(program)}")
     except BrokenPipeError:  # the parser of options would make an error of it
