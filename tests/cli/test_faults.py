@@ -22,9 +22,13 @@ LEARNT = "import sys; from learnt.cli.main import main; sys.exit(main())"
 AS_NOBODY = """
 import contextlib, io, os, sys
 from PIL import Image
-import learnt.runner.program, learnt.training.learner
+import learnt.runner.program, learnt.runner.pictures, learnt.training.learner
+import learnt.data.frames, learnt.training.tasks.pictures
+from learnt.data.kinds import KINDS, kind_of_data
 from learnt.cli.main import main
 Image.init()
+for name in KINDS:
+    kind_of_data(name)
 with contextlib.redirect_stderr(io.StringIO()):
     main(["train", os.devnull + "/nowhere", "--plan"])
 if os.getuid() == 0:

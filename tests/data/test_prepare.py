@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from learnt.data.batches import Batches
+from learnt.data.batches import Batch, Batches
 from learnt.data.prepare import Preparation, Preparer
 from tests.pictures import photo
 
@@ -69,13 +69,17 @@ def test_equal_preparations_describe_themselves_equally_and_others_do_not() -> N
 
 def batches(size: int, seed: int = 0, count: int = 10) -> Batches:
     """Batches of `count` examples whose inputs are their own numbers times ten."""
-    numbers = np.arange(5, 5 + count)
-    return Batches(np.arange(100) * 10, np.arange(100), numbers, size, seed)
+
+    def take(numbers: np.ndarray, random: np.random.Generator) -> Batch:
+        return (numbers * 10,), numbers
+
+    return Batches(take, np.arange(5, 5 + count), size, seed)
 
 
 def test_an_epoch_shows_each_training_example_at_most_once_with_its_own_target() -> None:
     shown = list(batches(3).epoch(0))
-    inputs, targets = (np.concatenate(column) for column in zip(*shown, strict=True))
+    inputs = np.concatenate([one for (one,), _ in shown])
+    targets = np.concatenate([some for _, some in shown])
     np.testing.assert_array_equal(inputs, targets * 10)
     assert len(shown) == len(batches(3)) == 3
     assert len(set(targets)) == 9
@@ -96,13 +100,12 @@ def test_the_order_depends_on_the_seed_and_the_epoch_and_on_nothing_else() -> No
 
 
 def test_a_resumed_epoch_goes_on_with_the_very_batches_it_would_have_had() -> None:
-    def transform(inputs: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        return inputs + random.integers(0, 10, inputs.shape)
+    def take(numbers: np.ndarray, random: np.random.Generator) -> Batch:
+        return (numbers * 10 + random.integers(0, 10, numbers.shape),), numbers
 
-    numbers = np.arange(20)
-    made = Batches(numbers * 10, numbers, numbers, 4, 1, transform)
+    made = Batches(take, np.arange(20), 4, 1)
     whole, rest = list(made.epoch(3)), list(made.epoch(3, skip=2))
-    for (inputs, targets), (again, same) in zip(whole[2:], rest, strict=True):
+    for ((inputs,), targets), ((again,), same) in zip(whole[2:], rest, strict=True):
         np.testing.assert_array_equal(inputs, again)
         np.testing.assert_array_equal(targets, same)
 

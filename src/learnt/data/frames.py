@@ -78,8 +78,8 @@ def table_in(folder: str | os.PathLike[str]) -> Path | None:
         entries = sorted(entry for entry in Path(folder).iterdir() if entry.name[:1] != ".")
     except OSError:
         return None
-    tables = [entry for entry in entries if is_table(entry) and entry.is_file()]
-    folders = sum(entry.is_dir() for entry in entries)
+    tables = [entry for entry in entries if is_table(entry) and os.path.isfile(entry)]
+    folders = sum(os.path.isdir(entry) for entry in entries)
     return tables[0] if len(tables) == 1 and folders < 2 else None
 
 

@@ -13,6 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from learnt.errors import DataError
+from learnt.runner.text import shown
+
 PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 SOUNDS = {".wav", ".flac", ".ogg", ".oga"}
 TEXTS = {".txt", ".md"}
@@ -45,7 +48,13 @@ class Look:
         """The names of a folder's own folders."""
         if self.path is None or not self.is_folder:
             return []
-        return sorted(e.name for e in os.scandir(self.path) if e.is_dir() and e.name[:1] != ".")
+        try:
+            names = sorted(name for name in os.listdir(self.path) if not name.startswith("."))
+        except OSError as error:
+            raise DataError(
+                f"the folder {shown(self.path)} cannot be read: {error.strerror}"
+            ) from None
+        return [name for name in names if os.path.isdir(self.path / name)]
 
     @cached_property
     def endings(self) -> Counter[str]:

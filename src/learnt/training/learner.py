@@ -87,6 +87,8 @@ class Learner:
                     f"the run {found.name} learnt from a frame in memory: "
                     "Learner.resume(run, data=…) needs it again"
                 )
+            if not isinstance(config["source"], str):
+                raise TypeError("a source is a path")
             kind = kind_of_data(config["kind"])
             data = data or kind(config["source"], **config["columns"], seed=config["seed"])
             made = Plan.from_dict(config["plan"])
