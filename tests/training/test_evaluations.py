@@ -47,6 +47,14 @@ def test_classes_of_which_one_is_rare_get_a_warning_and_macro_f1():
     assert "the classes are unbalanced (of train, usual 9" in found.all_warnings[-1]
 
 
+def test_classes_with_few_examples_to_learn_from_are_named():
+    found = evaluations.of_classes(
+        np.eye(3)[np.arange(300) % 3], np.arange(300) % 3, list("abc"), np.array([0] * 40 + [1] * 9)
+    )
+    text = "2 of 3 classes have fewer than 10 examples to train on (b 9, c 0)"
+    assert text in found.all_warnings
+
+
 def test_ten_classes_have_a_top_5():
     x, y, test_x, test_y = halves(load_digits())
     probabilities = LogisticRegression(max_iter=50, tol=1).fit(x, y).predict_proba(test_x)

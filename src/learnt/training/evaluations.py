@@ -15,6 +15,7 @@ from learnt.training.metrics import Evaluation, accuracy
 from learnt.training.scores import Array
 
 UNBALANCED = 5  # the commonest class so many times as frequent as the rarest
+FEW = 10  # training examples of a class, below which it can hardly be learnt
 MANY_CLASSES = 10  # from which it says something that the right one is among the first five
 
 
@@ -35,7 +36,7 @@ def of_classes(
     others = {name: scores.value(metric, n) for name, metric in further.items()}
     if len(classes) >= MANY_CLASSES:
         others["top-5 accuracy"] = scores.top_k(probabilities, targets, 5) / n
-    warnings = [*facts.pop("warnings", ()), *unbalanced(counts, classes)]
+    warnings = [*facts.pop("warnings", ()), *unbalanced(counts, classes), *small(counts, classes)]
     return accuracy(
         answers, targets, classes, int(counts.argmax()), others=_defined(others),
         warnings=warnings, **facts,
@@ -53,6 +54,18 @@ def unbalanced(counts: Array, classes: Sequence[str]) -> list[str]:
     ]
     text = "accuracy hardly notices the rare ones, macro F1 counts each class alike"
     return [f"the classes are unbalanced (of train, {' and '.join(shares)}): {text}"]
+
+
+def small(counts: Array, classes: Sequence[str]) -> list[str]:
+    """A warning where there are more classes than the training examples can teach."""
+    few = np.flatnonzero(counts < FEW)
+    if not len(few):
+        return []
+    names = ", ".join(f"{shown(classes[n])} {counts[n]}" for n in few[:5])
+    named = f"({names}{', …' if len(few) > 5 else ''})"
+    return [
+        f"{len(few)} of {len(classes)} classes have fewer than {FEW} examples to train on {named}"
+    ]
 
 
 def of_numbers(answers: Array, targets: Array, train: Array, **facts: Any) -> Evaluation:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from learnt.data import honesty
 from learnt.data.batches import Batch, Transform
 from learnt.data.images import Images, Summary
 from learnt.data.prepare import Preparation
@@ -21,6 +22,7 @@ from learnt.models.head import head
 from learnt.program.graph import program_graph
 from learnt.program.pack import Check
 from learnt.runner.program import Program
+from learnt.runner.text import shown
 from learnt.training.evaluations import of_classes
 from learnt.training.features import BodyFeatures, Inputs, PreparedPictures, decoded
 from learnt.training.metrics import Evaluation
@@ -75,7 +77,19 @@ class Pictures(Task[Images]):
         )
         self.rows = self.inputs.collect(self.data, progress)
         self.targets = self.data.targets
+        self._note_alike()
         self.augmentation: Transform | None = self.inputs.augmentation(self.seed)
+
+    def _note_alike(self) -> None:
+        """Are held-out pictures almost in train as well? Their rows tell, as they are there."""
+        features = isinstance(self.inputs, BodyFeatures)
+        rows, split = self.inputs.plain(self.rows), self.data.split
+        least = honesty.FEATURES if features else honesty.PIXELS
+        pairs, looked = honesty.alike_vectors(rows, split.train, split.test, least, not features)
+        first = [shown(self.data.pictures[number].path.name) for number in (*pairs, (0, 0))[0]]
+        such = f"such as {first[0]} and {first[1]}"
+        for text in honesty.alike_said(len(pairs), looked, "pictures", such):
+            self.data.note(text)
 
     def network(self, plan: Plan) -> nn.Module:
         classes = len(self.data.classes)

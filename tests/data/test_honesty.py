@@ -1,0 +1,131 @@
+"""What flatters a figure is found in real data, and not where it is not."""
+
+import csv
+import io
+import random
+import re
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import learnt
+from learnt.data import honesty
+
+
+@pytest.fixture(scope="module")
+def reviews() -> list[str]:
+    """Real reviews, none twice."""
+    table = next(learnt.get_data("clothing-reviews").glob("*.csv"))
+    rows = csv.DictReader(io.StringIO(table.read_text()))
+    return sorted({row["text"] for row, _ in zip(rows, range(3000), strict=False)})[:2000]
+
+
+def sides(count: int) -> tuple[np.ndarray, np.ndarray]:
+    numbers = np.random.default_rng(0).permutation(count)
+    return np.sort(numbers[count // 5 :]), np.sort(numbers[: count // 5])
+
+
+def test_reviews_that_differ_are_not_alike(reviews):
+    train, test = sides(len(reviews))
+    pairs, looked = honesty.alike_texts(reviews, train, test)
+    assert looked == len(test)
+    assert honesty.alike_said(len(pairs), looked, "texts") == []
+
+
+def test_reviews_with_a_word_changed_are_found_in_train(reviews):
+    train, test = sides(len(reviews))
+    texts, changed = list(reviews), {}
+    for place in range(0, 200, 2):
+        words = texts[train[place]].split()
+        if len(words) < 40:
+            continue
+        words[len(words) // 2] = "WONDERFUL!!"
+        texts[test[place]] = "  ".join(words).upper()
+        changed[int(test[place])] = int(train[place])
+    pairs, looked = honesty.alike_texts(texts, train, test)
+    found = dict(pairs)
+    assert sum(found.get(a) == b for a, b in changed.items()) >= 0.95 * len(changed) > 30
+    (said,) = honesty.alike_said(len(pairs), looked, "texts")
+    assert "of the held-out texts are almost the same as one in train" in said
+
+
+def test_the_shingles_that_two_texts_share_are_those_of_sets(reviews):
+    ids: dict[str, int] = {}
+    for one, other in pairwise(reviews[:40]):
+        mixed = one[: len(one) // 2] + other[len(other) // 2 :]
+        a, b = (honesty._shingles(text, ids) for text in (one, mixed))
+
+        def runs(text: str) -> set[tuple[str, ...]]:
+            words = re.findall(r"\w+", text.lower())
+            return set(zip(words, words[1:], words[2:], strict=False))
+
+        wanted = len(runs(one) & runs(mixed)) / len(runs(one) | runs(mixed))
+        assert honesty._overlap(a, b) == pytest.approx(wanted)
+
+
+def test_texts_of_few_words_or_none_are_alike_if_they_are_equal():
+    texts = ["Good!", "good", "", "!", "bad", "good thing"]
+    pairs, looked = honesty.alike_texts(texts, np.array([0, 2, 4]), np.array([1, 3, 5]))
+    assert (pairs, looked) == ([(1, 0)], 3)
+
+
+def test_digits_that_differ_are_not_alike_and_brighter_copies_are(digits: Path):
+    files = sorted(digits.glob("*/*.png"))
+    pixels = np.stack([np.asarray(Image.open(file)) for file in files])
+    train, test = sides(len(pixels))
+    args = {"least": honesty.PIXELS, "centred": True}
+    assert honesty.alike_vectors(pixels, train, test, **args)[0] == []
+    copies = pixels.copy()
+    copies[test[:20]] = pixels[train[:20]] * 0.8 + 20
+    pairs, looked = honesty.alike_vectors(copies, train, test, **args)
+    assert pairs == list(zip(test[:20].tolist(), train[:20].tolist(), strict=True))
+    (said,) = honesty.alike_said(len(pairs), looked, "pictures", "such as a and b")
+    assert said == (
+        "10.0 % of the held-out pictures are almost the same as one in train (such as a and b): "
+        "the figure is better than it will be for new ones"
+    )
+
+
+def test_of_many_held_out_examples_some_are_looked_at():
+    rows = load_digits().data
+    numbers = np.arange(len(rows))
+    pairs, looked = honesty.alike_vectors(rows, numbers, numbers, 0.999)
+    assert looked == honesty.LOOKED == len(pairs)  # each is like itself
+    assert honesty.alike_vectors(np.zeros((4, 3)), numbers[:2], numbers[2:4], 0.9)[0] == []
+
+
+def test_rows_that_are_in_train_but_for_their_number_are_found():
+    keys = [random.Random(n % 70).random() for n in range(100)]
+    pairs, looked = honesty.alike_rows(keys, np.arange(70), np.arange(70, 100))
+    assert pairs == [(70 + n, n) for n in range(30)]
+    assert looked == 30
+
+
+def test_equal_inputs_with_different_labels_bound_what_can_be_right():
+    said = honesty.contradictions("aabbbc", [0, 1, 0, 0, 1, 1], "rows")
+    assert said == [
+        (
+            "5 rows are equal to others that have another label: no answer can be right for more "
+            "than 66.7 % of all"
+        )
+    ]
+    assert honesty.contradictions("aab", [0, 0, 1], "rows") == []
+
+
+def test_pictures_that_are_almost_in_train_as_well_are_said(digits: Path, tmp_path: Path):
+    for label in "01":
+        (tmp_path / label).mkdir()
+        for number, file in enumerate(sorted((digits / label).iterdir())[:30]):
+            shutil.copy(file, tmp_path / label)
+            if number < 15:
+                with Image.open(file) as picture:  # another file, as from another camera
+                    pale = picture.point(lambda grey: grey * 0.9 + 9)
+                pale.save(tmp_path / label / f"{number}.png")
+    learner = learnt.Learner(learnt.Images(tmp_path), model="convnet").fit(epochs=1)
+    (note,) = learner.data.notes
+    assert "of the held-out pictures are almost the same as one in train (such as " in note
