@@ -22,7 +22,14 @@ ENGINE = [
     "op", "missing", "memory", "threads", "device", "random", "autograd", "ops", "linalg", "base",
     "tensor", "creation", "nn", "serial", "optim", "utils", "follow", "onnx", "gradcheck",
 ]  # fmt: skip
-RUNNER_MAY_IMPORT = {"numpy", "onnxruntime", "PIL", "polars", *sys.stdlib_module_names}
+RUNNER_MAY_IMPORT = {
+    "numpy",
+    "onnxruntime",
+    "PIL",
+    "polars",
+    "tokenizers",
+    *sys.stdlib_module_names,
+}
 MODULES = sorted(ROOT.rglob("*.py"))
 
 
@@ -135,7 +142,7 @@ def test_importing_learnt_brings_no_heavy_library():
 
 def test_the_public_names_are_these():
     assert sorted(learnt.__all__) == [
-        "Images", "Learner", "LearntError", "Program", "Result", "__version__", "engine",
+        "Images", "Learner", "LearntError", "Program", "Result", "Texts", "__version__", "engine",
         "get_data", "load",
     ]  # fmt: skip
     for name in learnt.__all__:

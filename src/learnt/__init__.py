@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from learnt import engine as engine
     from learnt.data.catalogue import get_data as get_data
     from learnt.data.images import Images as Images
+    from learnt.data.texts import Texts as Texts
     from learnt.errors import LearntError as LearntError
     from learnt.runner.program import Program as Program
     from learnt.runner.program import load as load
@@ -32,6 +33,7 @@ _HOMES = {
     "LearntError": "learnt.errors",
     "Program": "learnt.runner.program",
     "Result": "learnt.runner.results",
+    "Texts": "learnt.data.texts",
     "engine": "learnt.engine",
     "get_data": "learnt.data.catalogue",
     "load": "learnt.runner.program",

@@ -8,6 +8,7 @@ from learnt.errors import UsageError
 
 KINDS = {  # the name, the file and the class
     "images": ("learnt.data.images", "Images"),
+    "texts": ("learnt.data.texts", "Texts"),
 }
 
 

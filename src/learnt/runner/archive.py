@@ -47,6 +47,7 @@ class Kind:
 
 KINDS = {
     "image": Kind("learnt.runner.pictures:PictureProgram", ("pillow",)),
+    "text": Kind("learnt.runner.texts:TextProgram", ("tokenizers",)),
 }
 
 

@@ -1,0 +1,103 @@
+"""Learning to tell texts apart: plan, figures, program, and what `learnt test` measures."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+
+import learnt
+from learnt.errors import DataError, UsageError
+from learnt.training.plan import Budget
+from learnt.training.tasks.classes import softmax
+from learnt.training.tasks.texts import plan_texts
+from learnt.training.testing import measure
+
+
+def test_two_thousand_snippets_are_enough_to_beat_guessing(learner):
+    evaluation = learner.evaluate()
+    assert evaluation.interval[0] > evaluation.baseline
+    assert evaluation.value > 0.62
+
+
+def test_figures_are_scikit_learns(learner):
+    numbers = learner.data.split.test
+    scores = learner.outputs(numbers)
+    shares = softmax(scores)
+    truth, answers = learner.data.targets[numbers], shares.argmax(1)
+    evaluation = learner.evaluate()
+    assert evaluation.value == pytest.approx(accuracy_score(truth, answers))
+    assert evaluation.others["macro F1"] == pytest.approx(f1_score(truth, answers, average="macro"))
+    assert evaluation.others["AUC"] == pytest.approx(roc_auc_score(truth, shares[:, 1]))
+
+
+def test_two_trainings_with_one_seed_give_the_same_program(some, program):
+    again = learnt.Learner(learnt.Texts(some), model="words").fit(epochs=2).program()
+    assert again.onnx == program.onnx
+
+
+def test_the_program_answers_as_its_learner_for_every_tested_text(learner, program):
+    numbers = learner.data.split.test[:64]
+    scores = learner.outputs(numbers)
+    for row, result in zip(
+        scores, program.batch(learner.data.texts[n] for n in numbers), strict=True
+    ):
+        found = list(result.probabilities.values())
+        np.testing.assert_allclose(found, softmax(row[None])[0], atol=1e-4)
+
+
+def test_a_stopped_run_goes_on_from_a_table(some, learner):
+    again = learnt.Learner.resume(learner.run.name)
+    assert again.data.fingerprint() == learner.data.fingerprint()
+    assert again.made_plan == learner.made_plan
+
+
+def test_the_card_says_what_it_is_and_how_good(program, learner):
+    assert "which of 2 classes is a text?" in program.card
+    assert "always the commonest class" in program.card
+    assert f"{learner.evaluate().value:.1%}".replace("%", " %") in program.card
+
+
+def test_measuring_the_tested_texts_again_gives_the_same_figure(learner, program, tmp_path):
+    rows = [
+        {"text": learner.data.texts[i], "label": learner.data.labels[i]}
+        for i in learner.data.split.test
+    ]
+    path = tmp_path / "test.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    evaluation, _ = measure(program, path)
+    assert evaluation.value == pytest.approx(learner.evaluate().value)
+    assert evaluation.n == len(rows)
+
+
+def test_measuring_passes_over_other_classes_and_says_so(program, tmp_path):
+    path = tmp_path / "more.csv"
+    path.write_text("text,label\na fine film,positive\nso so,neither\na mess,negative\n")
+    evaluation, notes = measure(program, path)
+    assert evaluation.n == 2
+    assert any("passed over 1 texts" in note for note in notes)
+    path.write_text("text,label\na fine film,yes\n")
+    with pytest.raises(DataError, match="knows the classes negative, positive"):
+        measure(program, path)
+
+
+def test_many_classes_do_without_letters_and_batches_shrink_with_long_texts():
+    few = plan_texts(7000, 10_000, 130, 2, Budget(), None)
+    many = plan_texts(7000, 10_000, 130, 100, Budget(), None)
+    long = plan_texts(7000, 10_000, 2048, 20, Budget(), None)
+    assert few.options["letters"] > 0 == many.options["letters"]
+    assert few.recipe.batch > long.recipe.batch
+    with pytest.raises(UsageError, match="one of words, minilm"):
+        plan_texts(7000, 10_000, 130, 2, Budget(), "bert")
+
+
+def test_a_handful_of_texts_in_many_languages_is_learnt():
+    texts = ["好电影", "坏电影", "хороший фильм", "плохой фильм", "فيلم جيد", "فيلم سيء"]
+    columns = {
+        "text": [f"{text} {i}" for i in range(4) for text in texts],
+        "label": ["+", "-"] * 12,
+    }
+    learner = learnt.Learner(learnt.Texts(columns), model="words").fit()
+    program = learner.program()
+    assert program("好电影").label == "+"
+    assert program("плохой фильм").label == "-"
