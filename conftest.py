@@ -64,6 +64,33 @@ def program_file(learner, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return learner.program().save(tmp_path_factory.mktemp("programs") / "digits.pyz")
 
 
+@pytest.fixture(scope="session")
+def novels(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The beginnings of two novels, 15,000 characters each; not to be changed."""
+    import learnt
+
+    folder = tmp_path_factory.mktemp("data") / "novels"
+    folder.mkdir()
+    for name in ("emma.txt", "persuasion.txt"):
+        text = (learnt.get_data("austen") / name).read_text(encoding="utf-8")
+        (folder / name).write_text(text[:15_000], encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def writer(novels: Path):
+    """A Learner of those novels, trained a little; not to be trained further."""
+    import learnt
+
+    return learnt.Learner(learnt.Corpus(novels), model="gpt-small").fit(epochs=5)
+
+
+@pytest.fixture(scope="session")
+def writing(writer):
+    """Its program."""
+    return writer.program()
+
+
 @pytest.fixture(autouse=True)
 def _doctests(request: pytest.FixtureRequest, doctest_namespace: dict[str, object]) -> None:
     """Docstrings' examples find `learnt` and, where they ask for files, those files."""
@@ -73,6 +100,10 @@ def _doctests(request: pytest.FixtureRequest, doctest_namespace: dict[str, objec
 
     doctest_namespace["learnt"] = learnt
     source = "".join(example.source for example in request.node.dtest.examples)
+    if "novels" in source:
+        folder = request.getfixturevalue("tmp_path")
+        (folder / "novels").symlink_to(request.getfixturevalue("novels"))
+        request.getfixturevalue("monkeypatch").chdir(folder)
     if "digits" in source:
         folder = request.getfixturevalue("tmp_path")
         data = request.getfixturevalue("digits")

@@ -142,15 +142,15 @@ def test_importing_learnt_brings_no_heavy_library():
 
 def test_the_public_names_are_these():
     assert sorted(learnt.__all__) == [
-        "Images", "Learner", "LearntError", "Program", "Result", "Texts", "__version__", "engine",
-        "get_data", "load",
+        "Corpus", "Images", "Learner", "LearntError", "Program", "Result", "Texts", "__version__",
+        "engine", "get_data", "load",
     ]  # fmt: skip
     for name in learnt.__all__:
         assert getattr(learnt, name) is not None
 
 
 def test_an_unknown_public_name_is_an_error_that_lists_the_known_ones():
-    with pytest.raises(AttributeError, match="it has Images, Learner"):
+    with pytest.raises(AttributeError, match="it has Corpus, Images"):
         _ = learnt.Imagse
 
 

@@ -19,6 +19,7 @@ from learnt.version import __version__ as __version__
 if TYPE_CHECKING:
     from learnt import engine as engine
     from learnt.data.catalogue import get_data as get_data
+    from learnt.data.corpus import Corpus as Corpus
     from learnt.data.images import Images as Images
     from learnt.data.texts import Texts as Texts
     from learnt.errors import LearntError as LearntError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from learnt.training.learner import Learner as Learner
 
 _HOMES = {
+    "Corpus": "learnt.data.corpus",
     "Images": "learnt.data.images",
     "Learner": "learnt.training.learner",
     "LearntError": "learnt.errors",

@@ -8,6 +8,7 @@ from learnt.errors import UsageError
 
 KINDS = {  # the name, the file and the class
     "images": ("learnt.data.images", "Images"),
+    "corpus": ("learnt.data.corpus", "Corpus"),
     "texts": ("learnt.data.texts", "Texts"),
 }
 

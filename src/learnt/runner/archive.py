@@ -48,6 +48,7 @@ class Kind:
 KINDS = {
     "image": Kind("learnt.runner.pictures:PictureProgram", ("pillow",)),
     "text": Kind("learnt.runner.texts:TextProgram", ("tokenizers",)),
+    "prompt": Kind("learnt.runner.corpus:CorpusProgram", ("tokenizers",)),
 }
 
 

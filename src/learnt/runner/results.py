@@ -15,6 +15,7 @@ from learnt.runner.text import percent, shown
 
 Array = npt.NDArray[Any]
 MAX_LABELS = 100_000
+MAX_SCORES = 2**26  # of the tokens that may follow each of a context
 
 
 class Answer:
@@ -93,7 +94,25 @@ class Number:
         return Value(float(row[0]))
 
 
-OUTPUTS: dict[str, Callable[[dict[str, Any]], Any]] = {"classes": Classes, "number": Number}
+class NextToken:
+    """Scores (context, vocabulary) of the token after each: what a writing program draws from."""
+
+    def __init__(self, manifest: dict[str, Any]) -> None:
+        self.labels: list[str] = []
+        sizes = [manifest["output"].get(name) for name in ("context", "vocabulary")]
+        if not all(type(n) is int and 2 <= n <= MAX_LABELS for n in sizes):
+            raise ProgramError("its output must have a context and a vocabulary")
+        if sizes[0] * sizes[1] > MAX_SCORES:
+            raise ProgramError("its context and vocabulary are too large")
+        self.shape: tuple[int, ...] = tuple(sizes)
+
+    def __call__(self, row: Array) -> Answer:
+        raise TypeError("a writing program draws a token from its scores; they are no answer")
+
+
+OUTPUTS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "classes": Classes, "number": Number, "next-token": NextToken,
+}  # fmt: skip
 
 
 def output_of(manifest: dict[str, Any]) -> Any:

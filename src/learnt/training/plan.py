@@ -46,13 +46,14 @@ class Budget:
 class Recipe:
     """How a model is trained: optimiser, one-cycle schedule, batch."""
 
-    algorithm: str  # sgd or adamw
+    algorithm: str  # sgd, adamw or muon
     lr: float  # the highest, in the middle of the cycle
     weight_decay: float  # of weights; never of biases and normalisation
     batch: int
     warm_up: float  # the share of the steps in which the rate rises
     cycle_momentum: bool
     label_smoothing: float = 0.0
+    pieces: int = 1  # that a batch is cut into, learnt from side by side on several threads
 
     def optimizer(self, model: nn.Module) -> optim.Optimizer:
         """The optimiser of `model`'s parameters."""
