@@ -85,14 +85,14 @@ class GELU(Op):
         return (grad * self.slope,)
 
     def onnx(self, graph: GraphBuilder, x: str) -> str:
-        if self.terms is EXACT:
-            curve = graph.add("Erf", graph.add("Mul", x, constant(graph, x, math.sqrt(0.5))))
+        if self.terms is EXACT:  # in the words that ONNX Runtime knows, and makes one operator of
+            curve = graph.add("Erf", graph.add("Div", x, constant(graph, x, math.sqrt(2))))
         else:
             b, a = (constant(graph, x, term) for term in self.terms)
             inner = graph.add("Add", a, graph.add("Mul", b, graph.add("Mul", x, x)))
             curve = graph.add("Tanh", graph.add("Mul", x, inner))
-        half = graph.add("Mul", x, constant(graph, x, 0.5))
-        return graph.add("Add", half, graph.add("Mul", half, curve))
+        twice = graph.add("Mul", x, graph.add("Add", curve, constant(graph, x, 1)))
+        return graph.add("Mul", twice, constant(graph, x, 0.5))
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
