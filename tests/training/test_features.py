@@ -18,6 +18,7 @@ from learnt.data.prepare import Preparation
 from learnt.errors import OutputError
 from learnt.models.bodies import body
 from learnt.storage import cache_folder
+from learnt.training.cache import cache_file
 from learnt.training.features import BodyFeatures, PreparedPictures
 from tests.pictures import photo, take, truncated
 
@@ -134,9 +135,9 @@ def test_another_preparation_or_other_views_have_a_cache_of_their_own(
     assert len(caches()) == 2
     np.testing.assert_allclose(both[:, :1], whole, rtol=1e-3, atol=1e-4)
     other = BodyFeatures(Preparation(192, 3), body(BODY), ("whole",))
-    assert f"{other._key()}.sqlite" not in [path.name for path in caches()]
+    assert cache_file(other._facts()) not in caches()
     same = BodyFeatures(Preparation(224, 3), body(BODY), ["whole"])
-    assert f"{same._key()}.sqlite" in [path.name for path in caches()]
+    assert cache_file(same._facts()) in caches()
 
 
 def test_identical_pictures_have_one_row_in_the_cache(digits: Path, tmp_path: Path) -> None:

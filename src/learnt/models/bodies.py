@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from learnt.errors import FetchError, MissingDependencyError, UsageError
 from learnt.runner.files import write_atomically
@@ -30,6 +30,20 @@ class Body:
     features: int
     licence: str
     about: str
+    unready: ClassVar[str] = "made ready when first used"
+
+    @property
+    def reads(self) -> dict[str, int]:
+        """What it takes, in numbers."""
+        return {"size": self.size}
+
+    def ready(self) -> bool:
+        """Is its ONNX made already?"""
+        return self.cached().exists()
+
+    def get(self) -> None:
+        """Make it ready: its weights come with learnt."""
+        self.onnx()
 
     def path(self) -> Path:
         """The file of weights on disk; MissingDependencyError where the package is not there."""

@@ -5,16 +5,11 @@ file that is mapped into memory. Features are computed once per picture, in ONNX
 cached by (file bytes, preparation, body): other labels or a second training find them again.
 """
 
-import hashlib
-import json
 import math
 import os
-import sqlite3
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,8 +22,8 @@ from learnt.data.survey import in_threads
 from learnt.engine.onnx import Graph
 from learnt.errors import ImageError, OutputError
 from learnt.models.bodies import Body
-from learnt.storage import cache_folder
 from learnt.training.augment import SmallAffine
+from learnt.training.cache import FeatureCache, feature_cache
 
 Array = npt.NDArray[Any]
 Progress = Callable[[int, int], None]  # (done, of)
@@ -104,7 +99,7 @@ class BodyFeatures:
 
     def collect(self, images: Images, progress: Progress) -> Array:
         shape = (len(images), len(self.views), self.body.features)
-        with _cache(self._key()) as cache:
+        with feature_cache(self._facts()) as cache:
             answers = self._answers(images, cache)
             return _collected(images, shape, np.float32, answers, progress)
 
@@ -120,11 +115,11 @@ class BodyFeatures:
         prepared = self.preparation.write(graph, name)
         return graph.include(onnx.load_model_from_string(self.body.onnx()), prepared)
 
-    def _key(self) -> str:
-        facts = {**self.preparation.describe(), **self.body.describe(), "views": self.views}
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    def _facts(self) -> dict[str, Any]:
+        """What the features depend on."""
+        return {**self.preparation.describe(), **self.body.describe(), "views": self.views}
 
-    def _answers(self, images: Images, cache: sqlite3.Connection) -> Iterator[Array | str]:
+    def _answers(self, images: Images, cache: FeatureCache) -> Iterator[Array | str]:
         """The features of each picture, in order: from the cache, or computed and kept there."""
         size = len(self.views) * self.body.features * np.dtype(np.float32).itemsize
         waiting: deque[tuple[list[str], dict[str, bytes]]] = deque()
@@ -133,17 +128,14 @@ class BodyFeatures:
             for at in range(0, len(images), CHUNK):
                 numbers = range(at, min(at + CHUNK, len(images)))
                 digests = [images.pictures[i].digest for i in numbers]
-                found = _known(cache, digests, size)
+                found = cache.known(digests, size)
                 waiting.append((digests, found))
                 yield [i for i in numbers if images.pictures[i].digest not in found]
 
         for computed in in_threads(_Computer(self, images), work()):
             digests, found = waiting.popleft()
             fresh = {images.pictures[i].digest: row for i, row in computed.items()}
-            rows = [(key, row.tobytes()) for key, row in fresh.items() if not isinstance(row, str)]
-            if rows:
-                cache.executemany("INSERT OR REPLACE INTO features VALUES (?, ?)", rows)
-                cache.commit()
+            cache.keep({k: row.tobytes() for k, row in fresh.items() if not isinstance(row, str)})
             for digest in digests:
                 if digest in fresh:
                     yield fresh[digest]
@@ -232,41 +224,3 @@ def _collected(
         progress(number + 1, len(images))
     images.leave_out(bad)
     return rows
-
-
-@contextmanager
-def _cache(key: str) -> Iterator[sqlite3.Connection]:
-    """The cached features of one preparation and body, by the sha256 of each file."""
-    path = cache_folder("features") / f"{key}.sqlite"
-    try:
-        with closing(_opened(path)) as connection:
-            yield connection
-    except sqlite3.Error as error:
-        raise OutputError(
-            f"the cache of features {path} cannot be used: {error}. Is the disk full? "
-            "The file may be deleted; it will be made anew"
-        ) from None
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=60)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS features (digest TEXT PRIMARY KEY, numbers BLOB NOT NULL)"
-        )
-        return connection
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-    for ending in ("", "-wal", "-shm"):  # no database any more, and all of it can be made again
-        Path(f"{path}{ending}").unlink(missing_ok=True)
-    return _opened(path)
-
-
-def _known(cache: sqlite3.Connection, digests: list[str], size: int) -> dict[str, bytes]:
-    marks = ", ".join("?" * len(digests))
-    query = f"SELECT digest, numbers FROM features WHERE digest IN ({marks})"  # noqa: S608 - marks
-    return {digest: row for digest, row in cache.execute(query, digests) if len(row) == size}
