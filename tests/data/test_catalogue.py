@@ -107,10 +107,10 @@ def test_an_unpacking_that_fails_leaves_nothing(
     monkeypatch.setenv("LEARNT_HOME", str(tmp_path))
     home = tmp_path / "cache" / "data"
     home.mkdir(parents=True)
-    (home / all_digits.name).touch()  # a file where the folder should be
+    (home / all_digits.parent.name).touch()  # a file where the folder should be
     with pytest.raises(OutputError, match="digits cannot be unpacked"):
         learnt.get_data("digits")
-    assert os.listdir(home) == [all_digits.name]
+    assert os.listdir(home) == [all_digits.parent.name]
 
 
 def test_a_cache_that_cannot_be_made_is_an_error_that_says_what_to_set(

