@@ -1,7 +1,8 @@
-"""`python -m benchmarks [WORKLOAD…] [--fastai PYTHON]`: run workloads, print one table.
+"""`python -m benchmarks [WORKLOAD…] [--fastai PYTHON] [--lightgbm PYTHON]`: print one table.
 
-PYTHON is the interpreter of an environment that has fastai, timm and the body's package; see
-`photos.py`. Runs in a home of its own, so nothing is cached from before.
+PYTHON is the interpreter of an environment that has fastai, timm and the body's package (see
+`photos.py`), or LightGBM, scikit-learn and Polars (`tables.py`). Runs in a home of its
+own, so nothing is cached from before.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import digits, engine, photos, programs, small_network, startup
+from benchmarks import digits, engine, photos, programs, small_network, startup, tables, texts
 from benchmarks.timing import SLOWING, Row, table
 
 WORKLOADS = {
@@ -20,6 +21,8 @@ WORKLOADS = {
     "digits": digits.rows,
     "programs": programs.rows,
     "photos": photos.rows,
+    "tables": tables.rows,
+    "texts": texts.rows,
 }
 
 
@@ -31,13 +34,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workloads", nargs="*", default=list(WORKLOADS), choices=list(WORKLOADS))
     parser.add_argument("--fastai", metavar="PYTHON", help="an interpreter that has fastai")
+    parser.add_argument("--lightgbm", metavar="PYTHON", help="an interpreter that has LightGBM")
     arguments = parser.parse_args()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="learnt-bench-") as folder:
         os.environ["LEARNT_HOME"] = str(Path(folder) / "home")
         for name in arguments.workloads:
             print(f"{name}…", file=sys.stderr)
-            rows += WORKLOADS[name](Path(folder), arguments.fastai)
+            peer = arguments.lightgbm if name == "tables" else arguments.fastai
+            rows += WORKLOADS[name](Path(folder), peer)
     print(table(rows))
 
 

@@ -1,0 +1,79 @@
+"""Texts: from the shell's prompt to a program, three seeds; scikit-learn on the very same texts.
+
+The peer: TF-IDF of word 1- and 2-grams and logistic regression, with their defaults.
+"""
+
+import json
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+import learnt as library
+from benchmarks.timing import Row, Times, command, in_turns, learnt
+
+SEEDS = range(3)
+SETS = (  # name, options, the accuracy to reach, seconds
+    ("movie-snippets", {"group": "group"}, 0.775, 10),
+    ("spam", {}, None, None),
+)  # fmt: skip
+PEER = """
+import time; begun = time.perf_counter()
+import json, sys
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+sides = json.load(open(sys.argv[1]))
+model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression(max_iter=1000))
+model.fit(*sides["train"])
+value = model.score(*sides["test"])
+print(json.dumps({"seconds": time.perf_counter() - begun, "value": value}))
+"""
+
+
+def rows(folder: Path, python: str | None) -> list[Row]:
+    """Each set of texts; the whole command, imports included."""
+    del python
+    return [_row(folder, *facts) for facts in SETS]
+
+
+def _row(
+    folder: Path, name: str, options: dict[str, str], least: float | None, most: float | None
+) -> Row:
+    source = library.get_data(name, allow_sdist=True)
+    given = [word for key, value in options.items() for word in (f"--{key}", value)]
+    ours: list[dict[str, Any]] = []
+    theirs: list[dict[str, float]] = []
+    times: list[float] = []
+    for seed in SEEDS:
+        run = learnt("train", source, *given, "-o", folder / f"{name}.pyz", "--seed", str(seed),
+                     "--json")  # fmt: skip
+        (taken,) = in_turns(lambda run=run: ours.append(json.loads(run())), rounds=1, warm=0)
+        times += taken.seconds
+        theirs.append(_scikit_learn(folder / "texts.json", source, options, seed))
+    values, scores = [r["value"] for r in ours], [answer["value"] for answer in theirs]
+    value, score, seconds = statistics.median(values), statistics.median(scores), Times(times)
+    their_seconds = Times([answer["seconds"] for answer in theirs])
+    return Row(
+        f"{name}, {sum(ours[0]['examples'].values()):,} texts, three seeds",
+        f"{seconds.text()}; accuracy {value:.1%} ({min(values):.1%} to {max(values):.1%})",
+        f"TF-IDF and logistic regression {their_seconds.text()}; accuracy {score:.1%}",
+        f"{(value - score) * 100:+.1f} points",
+        f"≥ {least:.1%} in ≤ {most} s" if least and most else "",
+        value >= least and seconds.median <= most if least and most else None,
+    )
+
+
+def _scikit_learn(file: Path, source: Path, options: dict[str, str], seed: int) -> dict[str, float]:
+    """The peer on the same training and test texts."""
+    data = library.Texts(source, seed=seed, **options)
+    sides = {
+        side: [
+            [data.texts[n] for n in data.split[side]],
+            [data.labels[n] for n in data.split[side]],
+        ]
+        for side in ("train", "test")
+    }
+    file.write_text(json.dumps(sides))
+    answer: dict[str, float] = json.loads(command(sys.executable, "-c", PEER, file)())
+    return answer
