@@ -129,3 +129,13 @@ def test_pictures_that_are_almost_in_train_as_well_are_said(digits: Path, tmp_pa
     learner = learnt.Learner(learnt.Images(tmp_path), model="convnet").fit(epochs=1)
     (note,) = learner.data.notes
     assert "of the held-out pictures are almost the same as one in train (such as " in note
+
+
+def test_texts_that_are_almost_in_train_as_well_are_said(reviews):
+    long = [text for text in reviews if len(text.split()) > 40][:300]
+    again = [text.replace(" the ", " that ", 1) for text in long[:100]]
+    data = {"text": [*long, *again], "label": [n % 2 for n in range(len(long) + len(again))]}
+    said = [note for note in learnt.Texts(data).notes if "almost the same as one in train" in note]
+    assert len(said) == 1
+    plain = {name: column[:300] for name, column in data.items()}
+    assert not [note for note in learnt.Texts(plain).notes if "almost the same" in note]

@@ -90,7 +90,7 @@ def test_bytes_that_are_not_utf_8_are_read_as_windows_1252_and_noted():
     with open_rows(text.encode("cp1252")) as rows:
         assert rows.names == ["naïve", "café"]
         assert list(rows) == [["price 3 €", "“quoted”"]]
-        assert "not in UTF-8 (first seen in line 1): such bytes were read" in rows.notes[0]
+        assert "not in UTF-8 (first in line 1): such bytes were read" in rows.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_bytes_that_are_not_utf_8_are_read_as_windows_1252_and_noted():
         (b'a,b\n"x\ny",2\n1\n', "line 4: every row must have 2 cells"),
         (b'a,b\n1,2\n3,"x\ny\nz', "line 3: a quote is opened in this row and never closed"),
         (b'a,b\n1,"x"y\n', "line 2: after a closing quote the cell must end"),
-        (b"a,b\n1,2\n1,\0\n", "line 3: it holds a NUL byte"),
+        (b"a,b\n1,2\n1,\0\n", "begins with NUL bytes"),
         (b"a,b,a\n1,2,3\n", "each column name once; 'a' is the name of the columns 1, 3"),
         (b"a,b, a \n1,2,3\n", "each column name once; 'a'"),
         (b",,\n1,2,3\n", "a first line of column names; it is empty"),
@@ -132,6 +132,12 @@ def test_what_can_be_read_in_one_way_only_is_read():
     ten = "x" * 10_000_000
     assert read(f"a,b\n{ten},1".encode()) == (["a", "b"], [[ten, "1"]])
     assert csv.field_size_limit() == 131_072  # the module's own is put back
+
+
+def test_nul_bytes_within_a_long_text_are_passed_over_and_noted():
+    with open_rows(b"a,b\n" + b"x,y\n" * 2000 + b"t\0ext,1\n") as rows:
+        assert list(rows)[-1] == ["text", "1"]
+        assert "holds NUL bytes (first in line 2002): they were passed over" in rows.notes[0]
 
 
 def test_a_first_line_of_numbers_is_noted():

@@ -44,14 +44,14 @@ def test_classes_of_which_one_is_rare_get_a_warning_and_macro_f1():
     found = evaluations.of_classes(always, rare, ["rare", "usual"], rare)
     assert found.value > 0.9
     assert found.others["macro F1"] < 0.5
-    assert "the classes are unbalanced (of train, usual 9" in found.all_warnings[-1]
+    assert "the classes are unbalanced (usual 9" in found.all_warnings[-1]
 
 
 def test_classes_with_few_examples_to_learn_from_are_named():
     found = evaluations.of_classes(
         np.eye(3)[np.arange(300) % 3], np.arange(300) % 3, list("abc"), np.array([0] * 40 + [1] * 9)
     )
-    text = "2 of 3 classes have fewer than 10 examples to train on (b 9, c 0)"
+    text = "2 of 3 classes have fewer than 10 examples (b 9, c 0)"
     assert text in found.all_warnings
 
 

@@ -237,7 +237,7 @@ def _tidy(frame: "pl.DataFrame", name: str, notes: list[str]) -> "pl.DataFrame":
         else:
             kept.append(column)
     if left_out:
-        notes.append(f"{name}: left out columns that are neither numbers, text, dates nor lists: "
+        notes.append(f"left out columns that are neither numbers, text, dates nor lists: "
                      f"{_few(left_out)}")  # fmt: skip
     if not kept:
         raise TableError(f"{name} must have columns of numbers, text, dates or lists; it has none")

@@ -13,6 +13,7 @@ import numpy as np
 
 from learnt.data.files import find_examples
 from learnt.data.frames import in_memory, read_frame, table_in
+from learnt.data.honesty import alike_said, alike_texts
 from learnt.data.look import PICTURES, SOUNDS, TEXTS, Look
 from learnt.data.source import Source
 from learnt.data.split import FRACTIONS, SIDES, Indices, Split, stratified
@@ -67,6 +68,7 @@ class Texts(Source):
         self._note_contradictions()
         self.split = self._split([row.side for row in rows], [row.group for row in rows])
         self._check_sides()
+        self._note_alike()
 
     @classmethod
     def recognise(cls, look: Look) -> str | None:
@@ -175,6 +177,14 @@ class Texts(Source):
                 f"{len(both)} equal texts have different labels, such as "
                 f"{shown(first[:40])!r} ({names}): no answer can be right for all of them"
             )
+
+    def _note_alike(self) -> None:
+        """Are held-out texts almost in train as well?"""
+        split = self.split
+        pairs, looked = alike_texts(self.texts, split.train, split.test, self.seed)
+        first = shown(self.texts[pairs[0][0]][:40]) if pairs else ""
+        for text in alike_said(len(pairs), looked, "texts", f"such as {first!r}"):
+            self.note(text)
 
     def _split(self, sides: list[str], groups: list[str]) -> Split:
         numbers = np.arange(len(self))

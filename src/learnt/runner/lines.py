@@ -22,6 +22,7 @@ Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO  # "-" is standard
 
 MAX_CELL = 16 * 2**20  # characters of a cell
 MAX_ROW = 2 * MAX_CELL  # characters of a row
+HEAD = 4096  # bytes, by which a file is seen to be no text
 MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
 NO_TEXT = {b"\x89PNG": "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"GIF8": "a GIF picture",
@@ -71,11 +72,13 @@ class Lines:
         if file.peek(2)[:2] == b"\x1f\x8b":
             file = io.BufferedReader(gzip.GzipFile(fileobj=file))
         with self.errors():
-            head = file.peek(4)[:4]
+            head = file.peek(HEAD)[:HEAD]
         for magic, what in NO_TEXT.items():
             if head.startswith(magic):
                 raise TableError(f"{name} is not a table but {what}")
         encoding = next((MARKS[mark] for mark in MARKS if head.startswith(mark)), "utf-8-sig")
+        if encoding == "utf-8-sig" and b"\0" in head:
+            raise TableError(f"{name} begins with NUL bytes, so it is no text, or UTF-16 unmarked")
         errors = "surrogateescape" if encoding == "utf-8-sig" else "strict"
         self._file = io.TextIOWrapper(file, encoding, errors, newline="")
 
@@ -94,24 +97,24 @@ class Lines:
             while line := readline(MAX_ROW):
                 self.number += 1
                 self.size += len(line)
-                if self.size >= MAX_ROW or "\0" in line:
-                    raise TableError(f"{self.name}, line {self.number}: {self._refusal(line)}")
+                if self.size >= MAX_ROW:
+                    raise TableError(
+                        f"{self.name}, line {self.number}: a row must be shorter than "
+                        f"{MAX_ROW:,} characters; is a quote never closed?"
+                    )
+                if "\0" in line:
+                    self._note("holds NUL bytes", "they were passed over")
+                    line = line.replace("\0", "")
                 if not line.isascii() and ESCAPED.search(line):
-                    line = self._repaired(line)
+                    self._note("is not in UTF-8", "such bytes were read as Windows-1252")
+                    line = ESCAPED.sub(_windows, line)
                 yield line
 
-    def _refusal(self, line: str) -> str:
-        if "\0" in line:
-            return "it holds a NUL byte, so it is no text; is it another kind of file, or damaged?"
-        return f"a row must be shorter than {MAX_ROW:,} characters; is a quote never closed?"
-
-    def _repaired(self, line: str) -> str:
-        if not self.notes:
-            self.notes.append(
-                f"{self.name} is not in UTF-8 (first seen in line {self.number}): such bytes "
-                "were read as Windows-1252"
-            )
-        return ESCAPED.sub(_windows, line)
+    def _note(self, what: str, done: str) -> None:
+        """Say it once, of the first line that it is true of."""
+        if not any(what in note for note in self.notes):
+            name = os.path.basename(self.name)  # the folder is nobody else's business
+            self.notes.append(f"{name} {what} (first in line {self.number}): {done}")
 
     @contextmanager
     def errors(self) -> Iterator[None]:

@@ -190,13 +190,14 @@ def column_names(header: Sequence[str], name: str, notes: list[str]) -> list[str
     """The names of the columns, each once and none empty; what was odd goes to the notes."""
     if len(header) > MAX_COLUMNS:
         raise TableError(f"{name} must have at most {MAX_COLUMNS:,} columns; has {len(header):,}")
+    short = os.path.basename(name)  # the folder is nobody else's business
     names = [text.strip() or f"column {i}" for i, text in enumerate(header, 1)]
     unnamed = [i for i, text in enumerate(header, 1) if not text.strip()]
     if len(unnamed) == len(names):
         raise TableError(f"{name} must have a first line of column names; it is empty")
     if unnamed:
         numbers = ", ".join(map(str, unnamed[:5])) + (", …" if len(unnamed) > 5 else "")
-        notes.append(f"{name}: columns without a name are called by their number: {numbers}")
+        notes.append(f"{short}: columns without a name are called by their number: {numbers}")
     if len(set(names)) < len(names):
         twice = next(text for i, text in enumerate(names) if text in names[:i])
         where = ", ".join(str(i) for i, text in enumerate(names, 1) if text == twice)
@@ -206,7 +207,7 @@ def column_names(header: Sequence[str], name: str, notes: list[str]) -> list[str
         )
     if all(NUMBER.fullmatch(text) for text in names):
         notes.append(
-            f"{name}: the first line is taken for the names of the columns, but it holds numbers "
+            f"{short}: the first line is taken for the names of the columns, but it holds numbers "
             "only: should it have a line of names before it?"
         )
     return names

@@ -53,7 +53,7 @@ def unbalanced(counts: Array, classes: Sequence[str]) -> list[str]:
         for number in (common, rare)
     ]
     text = "accuracy hardly notices the rare ones, macro F1 counts each class alike"
-    return [f"the classes are unbalanced (of train, {' and '.join(shares)}): {text}"]
+    return [f"the classes are unbalanced ({' and '.join(shares)}): {text}"]
 
 
 def small(counts: Array, classes: Sequence[str]) -> list[str]:
@@ -63,9 +63,7 @@ def small(counts: Array, classes: Sequence[str]) -> list[str]:
         return []
     names = ", ".join(f"{shown(classes[n])} {counts[n]}" for n in few[:5])
     named = f"({names}{', …' if len(few) > 5 else ''})"
-    return [
-        f"{len(few)} of {len(classes)} classes have fewer than {FEW} examples to train on {named}"
-    ]
+    return [f"{len(few)} of {len(classes)} classes have fewer than {FEW} examples {named}"]
 
 
 def of_numbers(answers: Array, targets: Array, train: Array, **facts: Any) -> Evaluation:
