@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from learnt.data.catalogue import get_data as get_data
     from learnt.data.corpus import Corpus as Corpus
     from learnt.data.images import Images as Images
+    from learnt.data.ratings import Ratings as Ratings
     from learnt.data.texts import Texts as Texts
     from learnt.errors import LearntError as LearntError
     from learnt.runner.program import Program as Program
@@ -34,6 +35,7 @@ _HOMES = {
     "Learner": "learnt.training.learner",
     "LearntError": "learnt.errors",
     "Program": "learnt.runner.program",
+    "Ratings": "learnt.data.ratings",
     "Result": "learnt.runner.results",
     "Texts": "learnt.data.texts",
     "engine": "learnt.engine",

@@ -10,6 +10,7 @@ KINDS = {  # the name, the file and the class
     "images": ("learnt.data.images", "Images"),
     "corpus": ("learnt.data.corpus", "Corpus"),
     "texts": ("learnt.data.texts", "Texts"),
+    "ratings": ("learnt.data.ratings", "Ratings"),
 }
 
 

@@ -49,6 +49,7 @@ KINDS = {
     "image": Kind("learnt.runner.pictures:PictureProgram", ("pillow",)),
     "text": Kind("learnt.runner.texts:TextProgram", ("tokenizers",)),
     "prompt": Kind("learnt.runner.corpus:CorpusProgram", ("tokenizers",)),
+    "ratings": Kind("learnt.runner.ratings:RatingProgram"),
 }
 
 

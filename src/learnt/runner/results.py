@@ -70,6 +70,38 @@ class Value(Answer):
         return {"value": round(self.value, 6), **({"note": self.note} if self.note else {})}
 
 
+@dataclass(frozen=True)
+class Rated(Answer):
+    """What a user would rate an item: the value; its place in an order; how similar it is to
+    another item. `title` is what people call the item, if anything."""
+
+    value: float
+    order: float
+    similarity: float
+    item: str = ""
+    title: str = ""
+    note: str = ""
+
+    def __repr__(self) -> str:
+        return f"Rated({self.called()!r}, value={self.value:.2f})"
+
+    def called(self) -> str:
+        """The item's title, else its name."""
+        return shown(self.title or self.item)
+
+    def line(self) -> str:
+        return f"{self.value:.4g}"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "item": self.item,
+            "title": self.title,
+            "value": round(self.value, 6),
+            "similarity": round(self.similarity, 6),
+            **({"note": self.note} if self.note else {}),
+        }
+
+
 class Classes:
     """Rows of probabilities (K) → Result."""
 
@@ -110,8 +142,19 @@ class NextToken:
         raise TypeError("a writing program draws a token from its scores; they are no answer")
 
 
+class Ratings:
+    """Rows of three numbers → Rated."""
+
+    def __init__(self, manifest: dict[str, Any]) -> None:
+        self.labels: list[str] = []
+        self.shape: tuple[int, ...] = (3,)
+
+    def __call__(self, row: Array) -> Rated:
+        return Rated(float(row[0]), float(row[1]), float(row[2]))
+
+
 OUTPUTS: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "classes": Classes, "number": Number, "next-token": NextToken,
+    "classes": Classes, "number": Number, "next-token": NextToken, "rating": Ratings,
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ TASKS = {  # by the name in manifests: the kind of data, the file, the class
     "image-classification": ("images", "learnt.training.tasks.pictures", "Pictures"),
     "text-classification": ("texts", "learnt.training.tasks.texts", "TextClasses"),
     "language-model": ("corpus", "learnt.training.tasks.language", "Language"),
+    "ratings": ("ratings", "learnt.training.tasks.ratings", "RatingsTask"),
 }
 
 

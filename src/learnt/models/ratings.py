@@ -1,0 +1,120 @@
+"""Ratings: vectors and biases of users and items, and of what is known about them.
+
+    rating(u, i) = low + (high − low) · σ(μ + bᵤ + bᵢ + ⟨pᵤ, qᵢ⟩)
+
+A user's vector is one of their own, plus those of the facts about them and of the items they
+rated, whatever the rating was; likewise an item's. (Koren, Bell, Volinsky: Matrix factorization
+techniques for recommender systems, 2009; Koren: SVD++, 2008; the sigmoid's range: fastai)
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+import learnt.engine as torch
+from learnt.engine import nn
+from learnt.engine.tensor import Tensor
+
+Array = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
+STRETCH = 1 / 8  # of the range: a sigmoid never reaches its ends
+START = 0.01  # the spread of the first vectors
+
+
+class Things(nn.Module):
+    """Users or items: what is known of each, (N, F), and a vector of `width` and a bias of each.
+
+    vₙ = eₙ + Σ_f xₙ_f · w_f; the bias is the last number of the vector.
+    """
+
+    known: Tensor
+
+    def __init__(self, known: Array, width: int) -> None:
+        super().__init__()
+        self.own = nn.Embedding(len(known), width + 1)
+        nn.init.normal_(self.own.weight, std=START)
+        self.of_known = nn.Parameter(torch.randn(known.shape[1], width + 1) * START)
+        self.register_buffer("known", Tensor(known), persistent=False)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Vectors with their biases, (B, width + 1), of those numbers (B)."""
+        vectors: Tensor = self.own(numbers)
+        if len(self.of_known):
+            vectors = vectors + self.known[numbers] @ self.of_known
+        return vectors
+
+    def vectors(self) -> Array:
+        """Those of all, (N, width + 1)."""
+        found: Array = self.own.weight.array + self.known.array @ self.of_known.array
+        return found
+
+
+class RatingModel(nn.Module):
+    """What each user would rate each item: numbers of users (B), of items (B) → ratings (B).
+
+    `usual` is the mean rating, `low` and `high` the least and the most there are.
+    """
+
+    def __init__(
+        self, users: Array, items: Array, width: int, usual: float, low: float, high: float
+    ) -> None:
+        super().__init__()
+        self.users, self.items = Things(users, width), Things(items, width)
+        self.low = low - (high - low) * STRETCH
+        self.range = (high - low) * (1 + 2 * STRETCH)
+        share = (usual - self.low) / self.range
+        self.usual = float(np.log(share / (1 - share)))  # the sigmoid's inverse
+
+    def forward(self, user: Tensor, item: Tensor) -> Tensor:
+        """The ratings (B)."""
+        p, q = self.users(user), self.items(item)  # (B, width + 1)
+        return self.low + self.range * (score(p, q) + self.usual).sigmoid()
+
+    def scores(self, users: Indices) -> Array:
+        """The sigmoid's argument, without μ, for some users and all items: (U, I)."""
+        p, q = self.users.vectors()[users], self.items.vectors()
+        found: Array = p[:, :-1] @ q[:, :-1].T + p[:, -1:] + q[:, -1]
+        return found
+
+
+def score(p: Tensor, q: Tensor) -> Tensor:
+    """⟨p, q⟩ plus both biases, which are the last numbers: (B)."""
+    return (p[:, :-1] * q[:, :-1]).sum(1) + p[:, -1] + q[:, -1]
+
+
+class FinishedModel(nn.Module):
+    """The trained model as a program has it: numbers of a user, an item and another item (B) →
+    (B, 3): the rating, what `--top` orders by, and how similar the two items are (cosine).
+
+    There is one user more, after the others: the mean of all, for whoever is not known.
+    `extra` (items) is added to the order; the similarity is multiplied by `trust` (items) in the
+    item, so that what few have rated is not near to all.
+    """
+
+    users: Tensor
+    items: Tensor
+    extra: Tensor
+    trust: Tensor
+
+    def __init__(
+        self, model: RatingModel, extra: Array, trust: Array, low: float, high: float
+    ) -> None:
+        super().__init__()
+        users, items = model.users.vectors(), model.items.vectors()
+        users = np.concatenate([users, users.mean(0, keepdims=True)])
+        self.register_buffer("users", Tensor(users))
+        self.register_buffer("items", Tensor(items))
+        self.register_buffer("extra", Tensor(extra))
+        self.register_buffer("trust", Tensor(trust))
+        self.usual, self.least, self.range = model.usual, model.low, model.range
+        self.low, self.high = low, high
+
+    def forward(self, user: Tensor, item: Tensor, other: Tensor) -> Tensor:
+        """The three numbers a row."""
+        p, q, o = self.users[user], self.items[item], self.items[other]
+        found = score(p, q)
+        rating = self.least + self.range * (found + self.usual).sigmoid()
+        q, o = q[:, :-1], o[:, :-1]
+        lengths = ((q * q).sum(1) * (o * o).sum(1)).clamp(min=1e-20).sqrt()
+        similar = (q * o).sum(1) / lengths * self.trust[item]
+        columns = (rating.clamp(self.low, self.high), found + self.extra[item], similar)
+        return torch.stack(columns, 1)
