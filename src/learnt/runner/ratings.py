@@ -249,7 +249,7 @@ def _column(names: Sequence[str], wanted: str, what: str) -> str:
         if name in names:
             return name
     raise TableError(
-        f"the table must have a column {shown(wanted)!r} or {what!r}; it has "
+        f"the table must have a column of {what}s, {shown(wanted)!r}; it has "
         f"{', '.join(map(shown, names[:20]))}"
     )
 

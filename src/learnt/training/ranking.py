@@ -1,6 +1,6 @@
 """How good is an order of items for each user: precision, recall and NDCG among the first ten.
 
-The held-out ratings that are at least the mean rating are what a user wanted; candidates are all
+The held-out ratings that are at least the mean of train are what a user wanted; candidates are all
 items that the user had not rated before. (Järvelin and Kekäläinen, 2002: NDCG)
 """
 
@@ -27,7 +27,7 @@ class Ranking:
         self, data: Ratings, before: Indices, wanted: Indices, most_users: int = 5000
     ) -> None:
         self.items, self.top = len(data.items), min(TOP, len(data.items))
-        good = wanted[data.rating[wanted] >= data.rating[before].mean()]
+        good = wanted[data.rating[wanted] >= data.rating[data.split.train].mean()]
         users = np.unique(data.user[good])
         self.users = users[:: max(1, -(-len(users) // most_users))]
         self.before, self.good = self._pairs(data, before), self._pairs(data, good)
@@ -76,7 +76,7 @@ class Ranking:
         order = numbers[np.argsort(data.user[numbers], kind="stable")]
         users, starts = np.unique(data.user[order], return_index=True)
         parts = np.split(data.item[order], starts[1:])
-        found = {int(user): part for user, part in zip(users, parts, strict=True)}
+        found = {int(user): part for user, part in zip(users, parts, strict=False)}
         return {int(user): found.get(int(user), np.zeros(0, np.int64)) for user in self.users}
 
 
