@@ -23,13 +23,8 @@ ENGINE = [
     "tensor", "creation", "nn", "serial", "optim", "utils", "follow", "onnx", "gradcheck",
 ]  # fmt: skip
 RUNNER_MAY_IMPORT = {
-    "numpy",
-    "onnxruntime",
-    "PIL",
-    "polars",
-    "tokenizers",
-    *sys.stdlib_module_names,
-}
+    "numpy", "onnxruntime", "PIL", "polars", "soundfile", "tokenizers", *sys.stdlib_module_names,
+}  # fmt: skip
 MODULES = sorted(ROOT.rglob("*.py"))
 
 
@@ -142,8 +137,8 @@ def test_importing_learnt_brings_no_heavy_library():
 
 def test_the_public_names_are_these():
     assert sorted(learnt.__all__) == [
-        "Corpus", "Images", "Learner", "LearntError", "Program", "Ratings", "Result", "Texts",
-        "__version__", "engine", "get_data", "load",
+        "Corpus", "Images", "Learner", "LearntError", "Program", "Ratings", "Result", "Series",
+        "Sounds", "Texts", "__version__", "engine", "get_data", "load",
     ]  # fmt: skip
     for name in learnt.__all__:
         assert getattr(learnt, name) is not None

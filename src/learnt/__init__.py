@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from learnt.data.corpus import Corpus as Corpus
     from learnt.data.images import Images as Images
     from learnt.data.ratings import Ratings as Ratings
+    from learnt.data.series import Series as Series
+    from learnt.data.sounds import Sounds as Sounds
     from learnt.data.texts import Texts as Texts
     from learnt.errors import LearntError as LearntError
     from learnt.runner.program import Program as Program
@@ -38,6 +40,8 @@ _HOMES = {
     "Ratings": "learnt.data.ratings",
     "Result": "learnt.runner.results",
     "Texts": "learnt.data.texts",
+    "Series": "learnt.data.series",
+    "Sounds": "learnt.data.sounds",
     "engine": "learnt.engine",
     "get_data": "learnt.data.catalogue",
     "load": "learnt.runner.program",

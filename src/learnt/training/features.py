@@ -79,7 +79,7 @@ class PreparedPictures:
 
         shape = (len(images), self.preparation.channels, size, size)
         answers = in_threads(one, range(len(images)), threads=images.summary().side > LARGE_SIDE)
-        return _collected(images, shape, np.uint8, answers, progress)
+        return collected(images, shape, np.uint8, answers, progress)
 
     def plain(self, rows: Array) -> Array:
         return rows
@@ -101,7 +101,7 @@ class BodyFeatures:
         shape = (len(images), len(self.views), self.body.features)
         with feature_cache(self._facts()) as cache:
             answers = self._answers(images, cache)
-            return _collected(images, shape, np.float32, answers, progress)
+            return collected(images, shape, np.float32, answers, progress)
 
     def plain(self, rows: Array) -> Array:
         return rows[:, 0]  # the first view is the picture as it is
@@ -196,14 +196,38 @@ class _Computer:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _collected(
-    images: Images,
+class Files(Protocol):
+    """Data in files, some of which may turn out to be damaged."""
+
+    def __len__(self) -> int: ...
+
+    def leave_out(self, reasons: dict[int, str]) -> None:
+        """Drop examples by their number."""
+
+
+def collected(
+    data: Files,
     shape: tuple[int, ...],
     dtype: type[np.generic],
     answers: Iterator[Array | str],
     progress: Progress,
 ) -> Array:
-    """All the answers in one array that lives in a file, not in memory."""
+    """All the answers in one array that lives in a file, not in memory; a text says of an
+    example what is wrong with it."""
+    rows = array_in_a_file(shape, dtype)
+    bad: dict[int, str] = {}
+    for number, answer in enumerate(answers):
+        if isinstance(answer, str):
+            bad[number] = answer
+        else:
+            rows[number] = answer
+        progress(number + 1, len(data))
+    data.leave_out(bad)
+    return rows
+
+
+def array_in_a_file(shape: tuple[int, ...], dtype: type[np.generic]) -> Array:
+    """A new array that lives in a file, not in memory; OutputError where the disk is full."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     try:
         with tempfile.TemporaryFile(prefix="learnt-") as file:  # gone when the array is
@@ -215,12 +239,4 @@ def _collected(
             f"the prepared inputs need {size / 1e6:.0f} MB in the folder for temporary files: "
             f"{error.strerror or error}"
         ) from None
-    bad: dict[int, str] = {}
-    for number, answer in enumerate(answers):
-        if isinstance(answer, str):
-            bad[number] = answer
-        else:
-            rows[number] = answer
-        progress(number + 1, len(images))
-    images.leave_out(bad)
     return rows

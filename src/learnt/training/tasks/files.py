@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from learnt.data.files import find_examples
-from learnt.errors import DataError, ImageError
+from learnt.errors import DataError
 from learnt.runner.program import Program
 from learnt.runner.text import shown
 from learnt.training.metrics import Evaluation, accuracy
@@ -40,7 +40,7 @@ def measure_files(
         try:
             answers.append(numbers[program(example.path).label])
             targets.append(numbers[example.label])
-        except ImageError as error:
+        except DataError as error:
             bad.append(str(error))
     if len(bad) > MAX_BAD * len(known):
         raise DataError(

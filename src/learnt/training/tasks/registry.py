@@ -11,6 +11,8 @@ TASKS = {  # by the name in manifests: the kind of data, the file, the class
     "text-classification": ("texts", "learnt.training.tasks.texts", "TextClasses"),
     "language-model": ("corpus", "learnt.training.tasks.language", "Language"),
     "ratings": ("ratings", "learnt.training.tasks.ratings", "RatingsTask"),
+    "sound-classification": ("sounds", "learnt.training.tasks.sounds", "SoundClasses"),
+    "series-classification": ("series", "learnt.training.tasks.series", "SeriesClasses"),
 }
 
 

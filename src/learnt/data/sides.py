@@ -1,0 +1,134 @@
+"""Labelled examples → sides: the source's own, or shared out; nothing is on two of them.
+
+What is the same (byte for byte, or by its group) stays together, and what has two labels is left
+out. Whatever is left out is on no side, and is noted.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from learnt.data.split import FRACTIONS, SIDES, Indices, Split, stratified
+from learnt.errors import DataError
+from learnt.runner.text import shown
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What decides on which side an example is."""
+
+    label: str
+    digest: str  # of its content
+    side: str | None = None  # where the source itself says so
+    group: str | None = None
+
+
+def settle(facts: Sequence[Facts], seed: int, noun: str, note: Note) -> tuple[list[int], Split]:
+    """The examples that are kept, by number, and the split of these; `noun` is their name.
+
+    Raises DataError where a class would have nothing to train on.
+    """
+    numbers = _without_contradictions(facts, noun, note)
+    given = {facts[i].side for i in numbers}
+    if None in given and len(given) > 1:
+        raise DataError("the column split must be filled in on every line, or on none")
+    if given and given != {None} and "train" not in given:
+        raise DataError("a source with its own sides must have a side train with examples in it")
+    if len({facts[i].label for i in numbers}) < 2:
+        raise DataError(f"there must be {noun} of at least 2 classes")
+    if any(facts[i].group for i in numbers):
+        numbers = _in_one_group(facts, numbers, noun, note)
+    if given == {None}:
+        split = Split(*_shared_out(facts, numbers, seed, FRACTIONS))
+    else:
+        split = _own_sides(facts, numbers, seed, noun, note)
+    _check(facts, split, noun, note)
+    kept = np.sort(np.concatenate([split[side] for side in SIDES]))
+    return kept.tolist(), Split(*(np.searchsorted(kept, split[side]) for side in SIDES))
+
+
+def _without_contradictions(facts: Sequence[Facts], noun: str, note: Note) -> list[int]:
+    labels: dict[str, set[str]] = {}
+    for fact in facts:
+        labels.setdefault(fact.digest, set()).add(fact.label)
+    kept = [i for i, fact in enumerate(facts) if len(labels[fact.digest]) == 1]
+    if len(kept) < len(facts):
+        note(f"passed over {len(facts) - len(kept)} identical {noun} that have different labels")
+    return kept
+
+
+def _in_one_group(facts: Sequence[Facts], numbers: list[int], noun: str, note: Note) -> list[int]:
+    """Identical examples of several groups are kept in the first of them."""
+    home: dict[str, str | None] = {}
+    for i in numbers:
+        home.setdefault(facts[i].digest, facts[i].group)
+    kept = [i for i in numbers if home[facts[i].digest] == facts[i].group]
+    if len(kept) < len(numbers):
+        note(f"passed over {len(numbers) - len(kept)} {noun} that are also in another group")
+    return kept
+
+
+def _shared_out(
+    facts: Sequence[Facts], numbers: Sequence[int], seed: int, fractions: tuple[float, ...]
+) -> list[Indices]:
+    grouped = any(facts[i].group for i in numbers)  # a group may have examples of every class
+    labels = ["all" if grouped else facts[i].label for i in numbers]
+    alike = [facts[i].group or facts[i].digest for i in numbers]
+    whole = np.array(numbers, np.int64)
+    return [whole[part] for part in stratified(labels, alike, seed, fractions)]
+
+
+def _own_sides(
+    facts: Sequence[Facts], numbers: list[int], seed: int, noun: str, note: Note
+) -> Split:
+    sides = {side: [i for i in numbers if facts[i].side == side] for side in SIDES}
+    if not sides["test"]:  # one held-out side: it is what figures are measured on
+        sides["test"], sides["valid"] = sides["valid"], []
+    taken: set[str] = set()  # what is on a later side is not trained on
+    for side in reversed(SIDES):
+        kept = [i for i in sides[side] if not {facts[i].digest, _group(facts[i])} & taken]
+        if len(kept) < len(sides[side]):
+            note(
+                f"took {len(sides[side]) - len(kept)} {noun} out of the side {side} that are "
+                "also on a later side"
+            )
+        taken |= {key for i in kept for key in (facts[i].digest, _group(facts[i]))} - {""}
+        sides[side] = kept
+    parts = {side: np.array(found, np.int64) for side, found in sides.items()}
+    if not len(parts["valid"]):
+        share = FRACTIONS[1]
+        parts["train"], parts["valid"] = _shared_out(
+            facts, sides["train"], seed, (1 - share, share)
+        )
+    if not len(parts["test"]):
+        share = FRACTIONS[2]
+        train = [int(i) for i in parts["train"]]
+        parts["train"], parts["test"] = _shared_out(facts, train, seed, (1 - share, share))
+    return Split(**parts)
+
+
+def _group(fact: Facts) -> str:
+    return f"group {fact.group}" if fact.group else ""
+
+
+def _check(facts: Sequence[Facts], split: Split, noun: str, note: Note) -> None:
+    classes = {fact.label for fact in facts}
+    for side in SIDES:
+        missing = sorted(classes - set(counts(facts, split[side])))
+        some = ", ".join(map(shown, missing[:5]))
+        if missing and side == "train":
+            raise DataError(
+                f"every class must have {noun} to train on; there are none of {some}: add some, "
+                "or take the class out"
+            )
+        if missing:
+            note(f"the side {side} has no {noun} of {some}: its figures say nothing of them")
+
+
+def counts(facts: Sequence[Facts], numbers: Indices) -> Counter[str]:
+    """How many examples of each class are among these."""
+    return Counter(facts[i].label for i in numbers)

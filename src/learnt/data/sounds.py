@@ -1,0 +1,166 @@
+"""`Sounds`: a folder or CSV of labelled sounds → examples on three sides.
+
+Every file is read once: its sha256, and how long it is. Files that are no sounds are named and
+left out, up to a tenth.
+"""
+
+import hashlib
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from learnt.data.files import Example, find_examples
+from learnt.data.look import SOUNDS, Look
+from learnt.data.sides import Facts, counts, settle
+from learnt.data.source import Source
+from learnt.data.split import SIDES, Split
+from learnt.data.survey import in_threads
+from learnt.errors import DataError, SoundError
+from learnt.runner.audio import Samples, decode, read, seconds
+from learnt.runner.text import percent, shown
+
+MAX_BAD = 0.10  # the share of files that may be left out
+SHOWN_BAD = 5  # of them, how many a message names
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A sound file that looks usable."""
+
+    path: Path
+    facts: Facts
+    seconds: float
+
+
+class Sounds(Source):
+    """Sounds with a label each, split into train, valid and test.
+
+    `source` is a folder with one folder a class, of WAV, FLAC or OGG files; a folder with
+    `train/` and `valid/` or `test/` of such folders; or a CSV with the columns `file` and
+    `label` (other names through `file=` and `label=`), paths relative to it, and perhaps `split`
+    or `group`: sounds of one group, such as a speaker's, stay on one side.
+
+    What is missing of the sides is split off, 70/15/15, by `seed`. Identical files are never on
+    two sides. Raises DataError for what cannot be used; `notes` says what was done.
+    """
+
+    kind = "sounds"
+    noun = "sounds"
+    takes = ("file", "label", "group")
+
+    @classmethod
+    def recognise(cls, look: Look) -> str | None:
+        if look.folders and look.mostly(SOUNDS):
+            return "it holds folders of sounds"
+        column = look.column("file", "path", "filename", "sound", given="file")
+        files = look.values(column) if column else []
+        if files and all(os.path.splitext(f)[1].lower() in SOUNDS for f in files):
+            return f"its column {column} names sounds"
+        return None
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        file: str | None = None,
+        label: str | None = None,
+        group: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(source, seed=seed, file=file, label=label, group=group)
+        table = Look(self.source).table  # the source itself, or the one in its folder
+        examples = find_examples(table or self.source, file, label, group=group)
+        self._found = len(examples)
+        self.sounds: list[Sound] = []
+        self.bad: list[str] = []
+        for answer in in_threads(_look, examples):
+            if isinstance(answer, Sound):
+                self.sounds.append(answer)
+            else:
+                self.bad.append(answer)
+        self._check_bad()
+        kept, self.split = settle(self.facts, seed, self.noun, self.note)
+        self.sounds = [self.sounds[i] for i in kept]
+        self.classes = sorted({fact.label for fact in self.facts})
+
+    def __len__(self) -> int:
+        return len(self.sounds)
+
+    def __repr__(self) -> str:
+        return f"Sounds({len(self)} sounds, {len(self.classes)} classes: {self.sizes()})"
+
+    @property
+    def facts(self) -> list[Facts]:
+        """What decided on the sides, sound by sound."""
+        return [sound.facts for sound in self.sounds]
+
+    @property
+    def targets(self) -> npt.NDArray[np.int64]:
+        """The class number of each sound."""
+        numbers = {name: i for i, name in enumerate(self.classes)}
+        return np.array([numbers[fact.label] for fact in self.facts], np.int64)
+
+    def counts(self, side: str) -> Counter[str]:
+        """How many sounds of each class a side has."""
+        return counts(self.facts, self.split[side])
+
+    def fingerprint(self) -> str:
+        """The sha256 of what is on which side: the same examples give the same text."""
+        lines = sorted(
+            f"{side} {self.facts[i].digest} {self.facts[i].label}"
+            for side in SIDES
+            for i in self.split[side]
+        )
+        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def decoded(self, number: int) -> Samples:
+        """A sound's samples at 16 kHz; SoundError where they are damaged."""
+        return decode(self.sounds[number].path)
+
+    def leave_out(self, reasons: dict[int, str]) -> None:
+        """Drop sounds (by number) that turned out to be damaged or silent, and say so."""
+        if not reasons:
+            return
+        self.bad.extend(line for line in reasons.values() if line not in self.bad)
+        self._check_bad()
+        sides = [np.array([i for i in self.split[s] if i not in reasons], np.int64) for s in SIDES]
+        self.split = Split(*sides)
+        missing = [name for name in self.classes if name not in self.counts("train")]
+        if missing or not all(map(len, sides)):
+            raise DataError(
+                f"every class must have sounds to train on; there are none of "
+                f"{', '.join(map(shown, missing[:5])) or 'a whole side'}"
+            )
+
+    def _check_bad(self) -> None:
+        self.notes = [note for note in self.notes if not note.startswith("left out")]
+        if not self.bad:
+            return
+        folder = self.source if self.source.is_dir() else self.source.parent
+        short = [line.replace(shown(folder) + os.sep, "") for line in self.bad]
+        named = "".join(f"\n  {line}" for line in short[:SHOWN_BAD])
+        more = len(short) - SHOWN_BAD
+        named += f"\n  … and {more} more" if more > 0 else ""
+        share = len(short) / self._found
+        if share > MAX_BAD:
+            raise DataError(
+                f"at most {percent(MAX_BAD)} of the files may be unusable; {len(short)} of "
+                f"{self._found} are ({percent(share)}):{named}"
+            )
+        self.note(f"left out {len(short)} of {self._found} files:{named}")
+
+
+def _look(example: Example) -> Sound | str:
+    try:
+        data = read(example.path)
+        length = seconds(data, shown(example.path))
+        if not length > 0:
+            return f"{shown(example.path)} holds no sound (0 samples)"
+    except SoundError as error:
+        return str(error)
+    digest = hashlib.sha256(data).hexdigest()
+    return Sound(example.path, Facts(example.label, digest, example.side, example.group), length)

@@ -1,0 +1,245 @@
+"""Any sound file → 16 kHz, one channel, 16 bits: the same everywhere, in training and in programs.
+
+Limits hold before anything is decoded. WAV, FLAC, OGG, MP3 and more are read by `soundfile`;
+without it, WAV files of whole numbers by the standard library.
+"""
+
+import io
+import math
+import os
+import stat
+import wave
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from learnt.errors import MissingDependencyError, SoundError
+from learnt.runner.text import shown
+
+Samples = npt.NDArray[np.int16]  # (n,), at 16 kHz
+Wave = npt.NDArray[np.float32]  # (n,), from -1 to 1, at any rate
+Source = str | os.PathLike[str] | bytes | npt.NDArray[Any]
+
+FULL = 2**15  # a sample that is as loud as can be
+RATE = 16_000  # samples a second, of everything that is heard
+MAX_BYTES = 64 * 2**20
+MAX_SECONDS = 60  # of a file, from its beginning, that are read
+MAX_CHANNELS = 32
+RATES = (1_000, 384_000)  # samples a second that a file may have
+NAMELESS = "the sound"  # what messages call one that did not come from a file
+MAX_UP = 640  # the largest numerator of a ratio of rates
+BLOCKED = 65_536  # moments that are decoded at a time: many channels take no more memory
+BLOCK = 64  # results at least, that one row of the matrix product gives
+CACHED = 8  # ratios of rates whose matrix is kept
+
+
+def read(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a regular file of at most 64 MB; a SoundError says what is wrong else."""
+    try:
+        facts = os.stat(path)
+        if not stat.S_ISREG(facts.st_mode):
+            what = "a folder" if stat.S_ISDIR(facts.st_mode) else "not a regular file"
+            raise SoundError(f"{shown(path)} is {what}: a sound file is needed")
+        check_size(facts.st_size, shown(path))
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise SoundError(f"{shown(path)} does not exist: give a sound file") from None
+    except ValueError as error:  # a null byte in the name
+        raise SoundError(f"{shown(path)} cannot be a file's name ({error}): give another") from None
+    except OSError as error:
+        raise SoundError(
+            f"{shown(path)} cannot be read ({error.strerror}): check the file and its permissions"
+        ) from None
+
+
+def check_size(size: int, label: str) -> None:
+    """Is a file of so many bytes a sound that we may open?"""
+    if size == 0:
+        raise SoundError(f"{label} is empty (0 bytes): a sound file is needed")
+    if size > MAX_BYTES:
+        raise SoundError(
+            f"{label} has {size:,} bytes: sounds may have at most {MAX_BYTES:,} "
+            f"({MAX_BYTES // 2**20} MB); cut it, or save it as FLAC or OGG"
+        )
+
+
+def decode(source: Source) -> Samples:
+    """The first 60 seconds of a sound: 16,000 samples a second, the mean of its channels.
+
+    `source` is a path, the bytes of a file, or an array of samples at 16 kHz: (n,), of floats
+    from -1 to 1 or of int16. Raises SoundError for anything that is not a usable sound.
+    """
+    if isinstance(source, np.ndarray):
+        return _rounded(_from_array(source), NAMELESS)
+    data = source if isinstance(source, bytes) else read(source)
+    label = NAMELESS if isinstance(source, bytes) else shown(source)
+    check_size(len(data), label)
+    wave, rate = _decoded(data, label)
+    if not len(wave):
+        raise SoundError(f"{label} holds no sound (0 samples): replace it, or take it out")
+    return _rounded(resample(wave, rate), label)
+
+
+def seconds(data: bytes, label: str) -> float:
+    """How long a sound is by its header, up to 60; SoundError where it cannot be one."""
+    check_size(len(data), label)
+    try:
+        import soundfile
+
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            _check_shape(int(file.samplerate), int(file.channels), label)
+            return min(float(file.frames / file.samplerate), MAX_SECONDS)
+    except ImportError:
+        wave, rate = _wave(data, label)
+        return len(wave) / rate
+    except Exception as error:
+        raise _unreadable(error, label) from None
+
+
+def as_wav(samples: Samples) -> bytes:
+    """The bytes of a WAV file that decodes to these very samples."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setparams((1, 2, RATE, len(samples), "NONE", ""))
+        out.writeframes(samples.astype("<i2").tobytes())
+    return file.getvalue()
+
+
+def window(samples: Samples, size: int) -> Samples:
+    """`size` samples: the loudest stretch of a longer sound; a shorter one between silences."""
+    if len(samples) <= size:
+        before = (size - len(samples)) // 2
+        return np.pad(samples, (before, size - len(samples) - before))
+    total = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
+    step = RATE // 100  # looked for every hundredth of a second
+    energy = (total[size:] - total[:-size])[::step]
+    at = int(energy.argmax()) * step
+    return samples[at : at + size]
+
+
+def resample(samples: Wave, rate: int) -> Wave:
+    """From `rate` to 16,000 samples a second: a low-pass filter, evaluated where it is wanted.
+
+    The filter is a sinc under Kaiser's window, 10 zero crossings a side, as in SciPy's
+    `resample_poly`. `down` samples give `up` results, always by the same weights: a row of
+    overlapping stretches times one matrix. (Crochiere and Rabiner 1983, chapter 3)
+    """
+    if rate == RATE:
+        return samples
+    up, down, before, weights = _filter(rate)
+    wanted = math.ceil(len(samples) * RATE / rate)
+    blocks = math.ceil(wanted / up)
+    length = (blocks - 1) * down + len(weights)
+    padded = np.zeros(max(length, before + len(samples)), np.float32)
+    padded[before : before + len(samples)] = samples
+    views = np.lib.stride_tricks.sliding_window_view(padded, len(weights))
+    rows = views[: (blocks - 1) * down + 1 : down]  # (blocks, len(weights))
+    return (rows @ weights).reshape(-1)[:wanted]
+
+
+@lru_cache(CACHED)
+def _filter(rate: int) -> tuple[int, int, int, npt.NDArray[np.float32]]:
+    """(up, down, samples before a block, weights (samples, up)) for blocks of `up` results."""
+    # A ratio of large numbers is met within 3 millionths: no ear could tell.
+    down, up = (Fraction(rate, RATE).limit_denominator(MAX_UP)).as_integer_ratio()
+    half = 10 * max(up, down)
+    steps = np.arange(-half, half + 1)
+    taps = np.sinc(steps / max(up, down)) * np.kaiser(2 * half + 1, 5.0)
+    taps *= up / taps.sum()
+    times = math.ceil(BLOCK / up)
+    before = math.ceil(half / up)
+    results = np.arange(times * up) * down  # in steps of 1 / (up · rate)
+    inputs = (np.arange(2 * before + times * down + 1) - before) * up
+    at = results - inputs[:, None] + half
+    inside = (at >= 0) & (at <= 2 * half)
+    weights = np.where(inside, taps[at.clip(0, 2 * half)], 0.0).astype(np.float32)
+    return times * up, times * down, before, weights
+
+
+def _decoded(data: bytes, label: str) -> tuple[Wave, int]:
+    try:
+        import soundfile
+    except ImportError:
+        return _wave(data, label)
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            rate, channels = int(file.samplerate), int(file.channels)
+            _check_shape(rate, channels, label)
+            frames = min(max(int(file.frames), 0), MAX_SECONDS * rate)
+            blocks = file.blocks(BLOCKED, frames=frames, dtype="float32", always_2d=True)
+            parts = [_mixed(block) for block in blocks]
+    except Exception as error:
+        raise _unreadable(error, label) from None
+    return np.concatenate(parts) if parts else np.empty(0, np.float32), rate
+
+
+def _wave(data: bytes, label: str) -> tuple[Wave, int]:
+    """A WAV of 8, 16, 24 or 32 bits a sample, by the standard library."""
+    if data[:4] != b"RIFF":
+        raise MissingDependencyError("soundfile")
+    try:
+        with wave.open(io.BytesIO(data)) as file:
+            rate, channels, width = file.getframerate(), file.getnchannels(), file.getsampwidth()
+            _check_shape(rate, channels, label)
+            raw = np.frombuffer(file.readframes(MAX_SECONDS * rate), np.uint8)
+    except (wave.Error, EOFError):  # not of whole numbers, or damaged
+        raise MissingDependencyError("soundfile") from None
+    frames = raw[: len(raw) - len(raw) % (width * channels)].reshape(-1, width)
+    if width == 1:  # 8 bits have no sign
+        samples: Wave = (frames[:, 0].astype(np.float32) - np.float32(128)) / np.float32(128)
+    else:  # little end first: into the high bytes of 32 bits
+        wide = np.zeros((len(frames), 4), np.uint8)
+        wide[:, 4 - width :] = frames
+        samples = wide.view("<i4")[:, 0].astype(np.float32) / np.float32(2**31)
+    return _mixed(samples.reshape(-1, channels)), rate
+
+
+def _mixed(moments: npt.NDArray[np.float32]) -> Wave:
+    """The mean of the channels, (n, channels) → (n,)."""
+    channels = moments.shape[1]
+    return moments @ np.full(channels, 1 / channels, np.float32)
+
+
+def _check_shape(rate: int, channels: int, label: str) -> None:
+    low, high = RATES
+    if not low <= rate <= high:
+        raise SoundError(
+            f"{label} has {rate:,} samples a second; it must be from {low:,} to {high:,}"
+        )
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise SoundError(f"{label} has {channels} channels; at most {MAX_CHANNELS} are read")
+
+
+def _unreadable(error: Exception, label: str) -> SoundError:
+    """libsndfile's readers raise whatever a broken file provokes."""
+    if isinstance(error, SoundError):
+        return error
+    reason = str(getattr(error, "error_string", error)).rstrip(".") or type(error).__name__
+    return SoundError(
+        f"{label} is not a sound that can be read ({reason}): save it as WAV, FLAC or OGG, or "
+        "take it out"
+    )
+
+
+def _from_array(samples: npt.NDArray[Any]) -> Wave:
+    if samples.ndim != 1 or not samples.size or samples.dtype.kind not in "fi":
+        raise SoundError(
+            "an array of samples must be floats from -1 to 1, or int16, at 16 kHz, of shape (n,); "
+            f"got {samples.dtype} of shape {samples.shape}"
+        )
+    samples = samples[: MAX_SECONDS * RATE]
+    scale = 1 if samples.dtype.kind == "f" else FULL
+    return samples.astype(np.float32) / np.float32(scale)
+
+
+def _rounded(wave: Wave, label: str) -> Samples:
+    if not np.isfinite(wave).all():
+        raise SoundError(f"{label} holds samples that are no numbers: replace it, or take it out")
+    samples = np.rint(wave * FULL).clip(-FULL, FULL - 1).astype(np.int16)
+    if not samples.any():
+        raise SoundError(f"{label} is silent: there is nothing to hear")
+    return samples
