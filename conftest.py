@@ -74,7 +74,6 @@ def novels(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("emma.txt", "persuasion.txt"):
         text = (learnt.get_data("austen") / name).read_text(encoding="utf-8")
         (folder / name).write_text(text[:15_000], encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -99,6 +98,34 @@ def minilm(home: Path):
     body = text_body("minilm")
     body.get()
     return body
+
+
+@pytest.fixture(scope="session")
+def scenes(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small part of the data set scenes: 96 + 24 + 48 pictures with masks; not to be changed."""
+    from learnt.data.catalogue import dataset
+    from learnt.data.fetch import fetched
+    from learnt.data.unpack.scenes import emoji_cutouts, write_scenes
+
+    folder = tmp_path_factory.mktemp("data") / "scenes"
+    folder.mkdir()
+    with fetched(dataset("scenes").carrier) as archive:
+        write_scenes(emoji_cutouts(archive), folder, (96, 24, 48))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mask_learner(scenes: Path):
+    """A Learner of those scenes, trained a little; not to be trained further."""
+    import learnt
+
+    return learnt.Learner(learnt.Masks(scenes)).fit(epochs=4)
+
+
+@pytest.fixture(scope="session")
+def mask_program(mask_learner, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of that Learner, saved; not to be changed."""
+    return mask_learner.program().save(tmp_path_factory.mktemp("programs") / "scenes.pyz")
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from learnt.data.catalogue import get_data as get_data
     from learnt.data.corpus import Corpus as Corpus
     from learnt.data.images import Images as Images
+    from learnt.data.masks import Masks as Masks
     from learnt.data.ratings import Ratings as Ratings
     from learnt.data.series import Series as Series
     from learnt.data.sounds import Sounds as Sounds
@@ -36,6 +37,7 @@ _HOMES = {
     "Images": "learnt.data.images",
     "Learner": "learnt.training.learner",
     "LearntError": "learnt.errors",
+    "Masks": "learnt.data.masks",
     "Program": "learnt.runner.program",
     "Ratings": "learnt.data.ratings",
     "Result": "learnt.runner.results",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from learnt.data.fetch import Carrier, fetched
-from learnt.data.unpack import pictures, series, sounds, tables, texts
+from learnt.data.unpack import pictures, scenes, series, sounds, tables, texts
 from learnt.errors import OutputError, UsageError
 from learnt.runner.text import shown
 from learnt.storage import cache_folder
@@ -95,6 +95,12 @@ AEON = Carrier(
     "d05227086706f80111ac5fee8de4d5d3115bb3bcfd1c786c8629393055816409",
 )
 ARCHIVE = "none stated: the UCR and UEA archive, for research; the package: BSD-3-Clause"
+EMOJI = Carrier(
+    "npm",
+    "emoji-datasource-google",
+    "16.0.0",
+    "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
+)
 DATASETS = {
     entry.name: entry
     for entry in (
@@ -126,13 +132,15 @@ DATASETS = {
             "emoji",
             "Google's emoji, 64 × 64, transparent; 9 categories",
             "Apache-2.0 (Noto Emoji); the package: MIT",
-            Carrier(
-                "npm",
-                "emoji-datasource-google",
-                "16.0.0",
-                "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
-            ),
+            EMOJI,
             pictures.emoji,
+        ),
+        Dataset(
+            "scenes",
+            "1,800 scenes with masks, 96 × 96, made of emoji; 5 classes, split by emoji",
+            "Apache-2.0 (Noto Emoji); the package: MIT",
+            EMOJI,
+            scenes.unpack_scenes,
         ),
         Dataset(
             "fashion",

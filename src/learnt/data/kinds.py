@@ -7,6 +7,7 @@ from learnt.data.source import Source
 from learnt.errors import UsageError
 
 KINDS = {  # the name, the file and the class
+    "masks": ("learnt.data.masks", "Masks"),
     "images": ("learnt.data.images", "Images"),
     "sounds": ("learnt.data.sounds", "Sounds"),
     "series": ("learnt.data.series", "Series"),

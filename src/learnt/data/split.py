@@ -4,8 +4,10 @@ Training sees `train`; choices are made on `valid`; the reported figure is measu
 which nothing is chosen by. Examples of one group (byte-identical files) stay together.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +65,29 @@ def stratified(
         for side, part in zip(sides, _deal(names, fractions), strict=True):
             side.extend(number for name in part for number in members[name])
     return [np.array(sorted(side), np.int64) for side in sides]
+
+
+def loosely_stratified(
+    labels: Sequence[Collection[Any]],
+    groups: Sequence[str],
+    seed: int,
+    fractions: tuple[float, ...] = FRACTIONS,
+) -> list[Indices]:
+    """The same where an example has several labels, or none: by the rarest label it has.
+
+    So every label is on every side in about its share; labels that are too rare for that are
+    dealt together.
+    """
+    often = Counter(label for several in labels for label in set(several))
+    rarest = [min(several, key=lambda n: (often[n], n), default=None) for several in labels]
+    apart = Counter(dict(set(zip(groups, rarest, strict=True))).values())  # groups of each
+    enough = {label for label, count in apart.items() if count >= 2 * len(fractions)}
+    names = [str(label) if label in enough else "" for label in rarest]
+    few = len({group for group, name in zip(groups, names, strict=True) if not name})
+    if 0 < few < len(fractions) and enough:
+        most = str(max(enough, key=lambda label: (apart[label], str(label))))
+        names = [name or most for name in names]
+    return stratified(names, groups, seed, fractions)
 
 
 def _deal(names: list[str], fractions: tuple[float, ...]) -> list[list[str]]:

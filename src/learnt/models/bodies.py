@@ -81,7 +81,14 @@ class Body:
 
     def onnx(self) -> bytes:
         """The body as ONNX, (N, 3, size, size) bytes in, features out: made once, then cached."""
-        cached = self.cached()
+        return self._made("", self.size)
+
+    def maps_onnx(self, size: int) -> bytes:
+        """The same with the maps of pictures of size × size as the result, in bytes."""
+        return self._made(f"-maps-{size}", size)
+
+    def _made(self, what: str, size: int) -> bytes:
+        cached = self.cached(what)
         try:
             return cached.read_bytes()
         except FileNotFoundError:
@@ -89,17 +96,18 @@ class Body:
 
             from learnt.engine.onnx import export
             from learnt.engine.tensor import Tensor
-            from learnt.models.efficientnet import PhotoBody
+            from learnt.models.efficientnet import PhotoBody, PhotoMaps
 
-            example = Tensor(np.zeros((1, 3, self.size, self.size), np.uint8))
-            model = export(PhotoBody(self.network()), example, input_names=["pictures"])
+            example = Tensor(np.zeros((1, 3, size, size), np.uint8))
+            whole = PhotoMaps(self.network()) if what else PhotoBody(self.network())
+            model = export(whole, example, input_names=["pictures"])
             data: bytes = model.SerializeToString()
             write_atomically(cached, data)
             return data
 
-    def cached(self) -> Path:
+    def cached(self, what: str = "") -> Path:
         """Where its ONNX is, or will be; the name changes with the weights and our exporter."""
-        return cache_folder("bodies") / f"{self.name}-{self.sha256[:12]}-{EXPORT}.onnx"
+        return cache_folder("bodies") / f"{self.name}-{self.sha256[:12]}{what}-{EXPORT}.onnx"
 
     def describe(self) -> dict[str, Any]:
         """What its features depend on: equal descriptions give equal features."""

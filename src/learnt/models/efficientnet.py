@@ -5,6 +5,11 @@ project back) without what integer arithmetic is bad at: no squeeze-and-excitati
 swish.  (Tan & Le 2019, "EfficientNet"; Liu 2020, "EfficientNet-Lite")
 """
 
+from dataclasses import dataclass
+
+import numpy as np
+
+import learnt.engine as torch
 from learnt.engine import nn
 from learnt.engine.nn import functional as F
 from learnt.engine.tensor import Tensor
@@ -20,6 +25,23 @@ BLOCKS = (  # repeats, kernel, stride, expansion, channels
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
+
+
+@dataclass(frozen=True)
+class Map:
+    """What the network sees at one coarseness: the result of the block `after` of that number."""
+
+    after: int
+    stride: int  # pixels of the picture a pixel of the map
+    channels: int
+
+
+MAPS = (Map(2, 4, 24), Map(4, 8, 40), Map(10, 16, 112), Map(15, 32, 320))  # the finest first
+
+
+def map_shapes(size: int) -> list[tuple[int, int, int]]:
+    """(channels, height, width) of each map of a picture of size × size, a multiple of 32."""
+    return [(m.channels, size // m.stride, size // m.stride) for m in MAPS]
 
 
 class SameConv2d(nn.Conv2d):
@@ -100,6 +122,40 @@ class PhotoBody(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.network.features((x.float() - 127.5) / 127.5)
+
+
+class PhotoMaps(nn.Module):
+    """Bytes (N, 3, S, S) → the maps as bytes, one after the other: (N, numbers of all maps).
+
+    A byte a number: 128 is a channel's mean and 32 its deviation, both as the normalisations that
+    made the map have them, so that the bytes depend on the weights only.
+    """
+
+    def __init__(self, network: EfficientNetLite0) -> None:
+        super().__init__()
+        self.network = network
+        mean = deviation = np.zeros(1, np.float32)
+        self.scales = {}
+        for number, block in enumerate(network.blocks):
+            norm = block.project_norm  # what a block adds: mean bias, deviation |weight|
+            if block.residual:
+                mean, deviation = mean + norm.bias.array, np.hypot(deviation, norm.weight.array)
+            else:
+                mean, deviation = norm.bias.array, np.abs(norm.weight.array)
+            scale = 32 / np.maximum(deviation, 1e-6).astype(np.float32)
+            self.scales[number] = Tensor(scale[:, None, None]), Tensor(mean[:, None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        net, maps = self.network, []
+        x = F.relu6(net.stem_norm(net.stem((x.float() - 127.5) / 127.5)))
+        wanted = [m.after for m in MAPS]
+        for number, block in enumerate(net.blocks):
+            x = block(x)
+            if number in wanted:
+                scale, mean = self.scales[number]
+                maps.append(((x - mean) * scale + 128).flatten(1))
+        together: Tensor = torch.cat(maps, 1).round().clamp(0, 255)
+        return together.to(torch.uint8)
 
 
 def _padding(size: int, kernel: int, stride: int) -> int:

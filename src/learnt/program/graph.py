@@ -1,4 +1,4 @@
-"""The whole program as one ONNX graph: a raw input such as a picture in, probabilities out."""
+"""The whole program as one ONNX graph: a raw input such as a picture in, its answer out."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,5 +36,31 @@ def class_graph(
     fold_batch_norm(graph)
     probabilities = graph.add("Softmax", scores.name, axis=1)
     graph.outputs.append((probabilities, np.dtype(np.float32), list(scores.shape)))
+    data: bytes = graph.proto().SerializeToString()
+    return data
+
+
+def mask_graph(
+    write_inputs: WriteInputs, model: nn.Module, row: npt.NDArray[Any], channels: int
+) -> bytes:
+    """Prepare → (body) → model → back to the picture's size: `images` (N, H, W, C) bytes →
+    `classes` (N, H, W), the number of each pixel's likeliest class as a float."""
+    graph = Graph()
+    graph.inputs.append(("images", np.dtype(np.uint8), image_shape(channels)))
+    scores = write(graph, model, write_inputs(graph, "images"), Tensor(row))
+    fold_batch_norm(graph)
+    size = graph.add("Shape", "images", start=1, end=3)
+    large = graph.add(
+        "Resize",
+        scores.name,
+        "",
+        "",
+        size,
+        axes=[2, 3],
+        mode="linear",
+        coordinate_transformation_mode="half_pixel",
+    )
+    best = graph.add("Cast", graph.add("ArgMax", large, axis=1, keepdims=0), to=1)
+    graph.outputs.append((best, np.dtype(np.float32), ["batch", "height", "width"]))
     data: bytes = graph.proto().SerializeToString()
     return data

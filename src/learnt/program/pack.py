@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from learnt.errors import MismatchError
@@ -81,7 +80,7 @@ def _compare(program: Program, check: Check) -> None:
     for name, item, wanted in zip(check.names, check.items, check.wanted, strict=True):
         for batch in (1, 3):
             for row in program.outputs([item] * batch):
-                away = float((np.abs(row - wanted) / np.maximum(1, np.abs(wanted))).max())
+                away = program.away(row, wanted)
                 if not away <= TOLERANCE:
                     raise MismatchError(
                         f"the program must answer as its Learner does, within {TOLERANCE}; for "

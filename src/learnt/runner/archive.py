@@ -52,6 +52,7 @@ KINDS = {
     "ratings": Kind("learnt.runner.ratings:RatingProgram"),
     "sound": Kind("learnt.runner.sounds:SoundProgram"),
     "series": Kind("learnt.runner.series:SeriesProgram"),
+    "photo": Kind("learnt.runner.masks:MaskProgram", ("pillow",)),
 }
 
 

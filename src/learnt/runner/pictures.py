@@ -23,7 +23,7 @@ class PictureProgram(Program):
 
     def __init__(self, archive: Archive) -> None:
         super().__init__(archive)
-        self.channels, self.size = _checked(self.spec)
+        self.channels, self.size = picture_spec(self.spec)
 
     def read(self, source: Source) -> Picture:
         """A picture as the graph takes it: (H, W, channels) bytes; ImageError if it is none."""
@@ -42,18 +42,27 @@ class PictureProgram(Program):
 
     def stored(self, item: Picture) -> tuple[str, bytes]:
         """As PNG, which loses nothing."""
-        file = io.BytesIO()
-        Image.fromarray(item[..., 0] if item.shape[2] == 1 else item).save(file, "PNG")
-        return "png", file.getvalue()
+        return "png", as_png(item)
 
     @classmethod
     def arguments(cls, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "inputs", nargs="*", metavar="PICTURE", help="a file; - is standard input"
-        )
+        picture_arguments(parser)
 
 
-def _checked(spec: dict[str, object]) -> tuple[int, int]:
+def picture_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the pictures to a command line."""
+    parser.add_argument("inputs", nargs="*", metavar="PICTURE", help="a file; - is standard input")
+
+
+def as_png(picture: Picture) -> bytes:
+    """(H, W, 1 or 3) as the bytes of a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture).save(file, "PNG")
+    return file.getvalue()
+
+
+def picture_spec(spec: dict[str, object]) -> tuple[int, int]:
+    """The channels and the size of the pictures that a program takes; else a ProgramError."""
     channels, size = spec.get("channels"), spec.get("size")
     if (
         type(channels) is not int

@@ -65,6 +65,10 @@ class Program:
         """An item as a file that travels: its ending, and bytes that `read` takes."""
         raise NotImplementedError
 
+    def away(self, row: Array, wanted: Array) -> float:
+        """How far an answer is from the one wanted, as a share of the larger of it and 1."""
+        return float((np.abs(row - wanted) / np.maximum(1, np.abs(wanted))).max())
+
     @classmethod
     def arguments(cls, parser: argparse.ArgumentParser) -> None:
         """Add what the command line of this kind takes."""
@@ -153,9 +157,9 @@ class Program:
                     values = [wanted[label] for label in self.labels]
                 if np.shape(values) != row.shape:
                     raise ValueError("not as many numbers as the graph gives")
-                away = np.abs(row - np.array(values, np.float32))
-                if not (away / np.maximum(1, np.abs(row))).max() <= TOLERANCE:
-                    differing.append(f"{name}: a result differs by {away.max():.4f}")
+                away = self.away(row, np.array(values, np.float32))
+                if not away <= TOLERANCE:
+                    differing.append(f"{name}: a result differs by {away:.4f}")
             return differing
         except (KeyError, ValueError, TypeError, AttributeError, RecursionError, DataError):
             raise ProgramError("the program's selftest is not whole") from None

@@ -153,8 +153,15 @@ class Ratings:
         return Rated(float(row[0]), float(row[1]), float(row[2]))
 
 
+def _mask(manifest: dict[str, Any]) -> Any:
+    from learnt.runner.masks import MaskOutput
+
+    return MaskOutput(manifest)
+
+
 OUTPUTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "classes": Classes, "number": Number, "next-token": NextToken, "rating": Ratings,
+    "mask": _mask,
 }  # fmt: skip
 
 

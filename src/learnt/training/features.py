@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from learnt.data.batches import Transform
-from learnt.data.images import Images
 from learnt.data.prepare import Preparation, Preparer
-from learnt.data.survey import in_threads
+from learnt.data.survey import Picture, in_threads
 from learnt.engine.onnx import Graph
 from learnt.errors import ImageError, OutputError
 from learnt.models.bodies import Body
@@ -39,12 +38,37 @@ VIEWS: dict[str, Callable[[Array], Array]] = {  # of decoded pictures (H, W, C)
 }
 
 
+class Size(Protocol):
+    """How large pictures are."""
+
+    @property
+    def side(self) -> int:
+        """The median of each picture's longer side, in pixels."""
+
+
+class Pictures(Protocol):
+    """Data whose examples are pictures, whatever is to be learnt of them."""
+
+    pictures: list[Picture]
+
+    def __len__(self) -> int: ...
+
+    def summary(self) -> Size:
+        """At least how large they are."""
+
+    def decoded(self, number: int, channels: int, at_least: int) -> npt.NDArray[np.uint8]:
+        """One picture as (H, W, channels) bytes, perhaps made smaller."""
+
+    def leave_out(self, reasons: dict[int, str]) -> None:
+        """Drop pictures, by number, that cannot be decoded."""
+
+
 class Inputs(Protocol):
     """How pictures become what the model takes, in training and in the program."""
 
     preparation: Preparation
 
-    def collect(self, images: Images, progress: Progress) -> Array:
+    def collect(self, images: Pictures, progress: Progress) -> Array:
         """The model's inputs for all pictures, (len(images), …); bad ones are left out."""
 
     def plain(self, rows: Array) -> Array:
@@ -57,7 +81,7 @@ class Inputs(Protocol):
         """Append to a graph what turns pictures `name` into the model's input."""
 
 
-def decoded(images: Images, number: int, preparation: Preparation) -> npt.NDArray[np.uint8]:
+def decoded(images: Pictures, number: int, preparation: Preparation) -> npt.NDArray[np.uint8]:
     """One picture as the preparation takes it: (H, W, C) bytes."""
     return images.decoded(number, preparation.channels, preparation.size)
 
@@ -68,7 +92,7 @@ class PreparedPictures:
     def __init__(self, preparation: Preparation) -> None:
         self.preparation = preparation
 
-    def collect(self, images: Images, progress: Progress) -> Array:
+    def collect(self, images: Pictures, progress: Progress) -> Array:
         size, prepare = self.preparation.size, Preparer(self.preparation)
 
         def one(number: int) -> Array | str:
@@ -94,11 +118,18 @@ class PreparedPictures:
 class BodyFeatures:
     """The model sees what a frozen body makes of each view: (N, views, features) float32."""
 
+    dtype: np.dtype[Any] = np.dtype(np.float32)
+
     def __init__(self, preparation: Preparation, body: Body, views: Sequence[str]) -> None:
         self.preparation, self.body, self.views = preparation, body, tuple(views)
+        self.width = body.features
 
-    def collect(self, images: Images, progress: Progress) -> Array:
-        shape = (len(images), len(self.views), self.body.features)
+    def model(self) -> bytes:
+        """The body as ONNX: pictures in, `width` numbers each."""
+        return self.body.onnx()
+
+    def collect(self, images: Pictures, progress: Progress) -> Array:
+        shape = (len(images), len(self.views), self.width)
         with feature_cache(self._facts()) as cache:
             answers = self._answers(images, cache)
             return collected(images, shape, np.float32, answers, progress)
@@ -113,15 +144,15 @@ class BodyFeatures:
         import onnx
 
         prepared = self.preparation.write(graph, name)
-        return graph.include(onnx.load_model_from_string(self.body.onnx()), prepared)
+        return graph.include(onnx.load_model_from_string(self.model()), prepared)
 
     def _facts(self) -> dict[str, Any]:
         """What the features depend on."""
         return {**self.preparation.describe(), **self.body.describe(), "views": self.views}
 
-    def _answers(self, images: Images, cache: FeatureCache) -> Iterator[Array | str]:
+    def _answers(self, images: Pictures, cache: FeatureCache) -> Iterator[Array | str]:
         """The features of each picture, in order: from the cache, or computed and kept there."""
-        size = len(self.views) * self.body.features * np.dtype(np.float32).itemsize
+        size = len(self.views) * self.width * self.dtype.itemsize
         waiting: deque[tuple[list[str], dict[str, bytes]]] = deque()
 
         def work() -> Iterator[list[int]]:
@@ -140,7 +171,7 @@ class BodyFeatures:
                 if digest in fresh:
                     yield fresh[digest]
                 else:
-                    yield np.frombuffer(found[digest], np.float32).reshape(len(self.views), -1)
+                    yield np.frombuffer(found[digest], self.dtype).reshape(len(self.views), -1)
 
 
 def _cropped(picture: Array, first: float, last: float) -> Array:
@@ -157,7 +188,7 @@ def _one_view(rows: Array, random: np.random.Generator) -> Array:
 class _Computer:
     """Decodes, prepares and runs the body on a few pictures; called by several threads."""
 
-    def __init__(self, inputs: BodyFeatures, images: Images) -> None:
+    def __init__(self, inputs: BodyFeatures, images: Pictures) -> None:
         self.inputs, self.images = inputs, images
         self.prepare = Preparer(inputs.preparation)
         self.session: Any = None
@@ -192,7 +223,7 @@ class _Computer:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # the pictures are shared out to threads instead
         options.log_severity_level = 4
-        model = self.inputs.body.onnx()
+        model = self.inputs.model()
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 

@@ -109,7 +109,8 @@ class Evaluation:
 
 def figure(metric: str, value: float) -> str:
     """A metric's value as people read it: shares in percent, others with four digits."""
-    return percent(value) if metric in SHARES else f"{value:.4g}"
+    share = metric in SHARES or metric.startswith("IoU of ")
+    return percent(value) if share else f"{value:.4g}"
 
 
 def accuracy(

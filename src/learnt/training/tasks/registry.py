@@ -13,6 +13,7 @@ TASKS = {  # by the name in manifests: the kind of data, the file, the class
     "ratings": ("ratings", "learnt.training.tasks.ratings", "RatingsTask"),
     "sound-classification": ("sounds", "learnt.training.tasks.sounds", "SoundClasses"),
     "series-classification": ("series", "learnt.training.tasks.series", "SeriesClasses"),
+    "segmentation": ("masks", "learnt.training.tasks.masks", "Segmentation"),
 }
 
 
