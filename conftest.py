@@ -128,6 +128,31 @@ def mask_program(mask_learner, tmp_path_factory: pytest.TempPathFactory) -> Path
     return mask_learner.program().save(tmp_path_factory.mktemp("programs") / "scenes.pyz")
 
 
+@pytest.fixture(scope="session")
+def adult(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 3,000 rows of the table adult; not to be changed."""
+    import learnt
+
+    lines = (learnt.get_data("adult") / "adult.csv").read_text("utf-8").splitlines(keepends=True)
+    file = tmp_path_factory.mktemp("tables") / "adult.csv"
+    file.write_text("".join(lines[:3001]), "utf-8")
+    return file
+
+
+@pytest.fixture(scope="session")
+def adult_learner(adult: Path):
+    """A Learner of those rows, trained a little; not to be trained further."""
+    import learnt
+
+    return learnt.Learner(learnt.Table(adult)).fit(epochs=3)
+
+
+@pytest.fixture(scope="session")
+def adult_program(adult_learner, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of that Learner, saved; not to be changed."""
+    return adult_learner.program().save(tmp_path_factory.mktemp("programs") / "adult.pyz")
+
+
 @pytest.fixture(autouse=True)
 def _doctests(request: pytest.FixtureRequest, doctest_namespace: dict[str, object]) -> None:
     """Docstrings' examples find `learnt` and, where they ask for files, those files."""
@@ -147,4 +172,9 @@ def _doctests(request: pytest.FixtureRequest, doctest_namespace: dict[str, objec
         (folder / "digits").symlink_to(data)
         shutil.copy(min((data / "7").iterdir()), folder / "seven.png")
         shutil.copy(request.getfixturevalue("program_file"), folder / "digits.pyz")
+        request.getfixturevalue("monkeypatch").chdir(folder)
+    if "adult" in source:
+        folder = request.getfixturevalue("tmp_path")
+        for fixture in ("adult", "adult_program"):
+            shutil.copy(request.getfixturevalue(fixture), folder)
         request.getfixturevalue("monkeypatch").chdir(folder)

@@ -138,7 +138,7 @@ def test_importing_learnt_brings_no_heavy_library():
 def test_the_public_names_are_these():
     assert sorted(learnt.__all__) == [
         "Corpus", "Images", "Learner", "LearntError", "Masks", "Program", "Ratings", "Result",
-        "Series", "Sounds", "Texts", "__version__", "engine", "get_data", "load",
+        "Series", "Sounds", "Table", "Texts", "__version__", "engine", "get_data", "load",
     ]  # fmt: skip
     for name in learnt.__all__:
         assert getattr(learnt, name) is not None

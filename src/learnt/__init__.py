@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from learnt.data.ratings import Ratings as Ratings
     from learnt.data.series import Series as Series
     from learnt.data.sounds import Sounds as Sounds
+    from learnt.data.tables import Table as Table
     from learnt.data.texts import Texts as Texts
     from learnt.errors import LearntError as LearntError
     from learnt.runner.program import Program as Program
@@ -41,9 +42,10 @@ _HOMES = {
     "Program": "learnt.runner.program",
     "Ratings": "learnt.data.ratings",
     "Result": "learnt.runner.results",
-    "Texts": "learnt.data.texts",
     "Series": "learnt.data.series",
     "Sounds": "learnt.data.sounds",
+    "Table": "learnt.data.tables",
+    "Texts": "learnt.data.texts",
     "engine": "learnt.engine",
     "get_data": "learnt.data.catalogue",
     "load": "learnt.runner.program",

@@ -7,13 +7,14 @@ from learnt.data.source import Source
 from learnt.errors import UsageError
 
 KINDS = {  # the name, the file and the class
-    "masks": ("learnt.data.masks", "Masks"),
     "images": ("learnt.data.images", "Images"),
     "sounds": ("learnt.data.sounds", "Sounds"),
+    "masks": ("learnt.data.masks", "Masks"),
     "series": ("learnt.data.series", "Series"),
     "corpus": ("learnt.data.corpus", "Corpus"),
     "texts": ("learnt.data.texts", "Texts"),
     "ratings": ("learnt.data.ratings", "Ratings"),
+    "table": ("learnt.data.tables", "Table"),
 }
 
 

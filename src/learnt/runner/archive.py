@@ -53,6 +53,7 @@ KINDS = {
     "sound": Kind("learnt.runner.sounds:SoundProgram"),
     "series": Kind("learnt.runner.series:SeriesProgram"),
     "photo": Kind("learnt.runner.masks:MaskProgram", ("pillow",)),
+    "table": Kind("learnt.runner.tables:TableProgram"),
 }
 
 

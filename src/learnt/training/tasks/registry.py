@@ -14,6 +14,8 @@ TASKS = {  # by the name in manifests: the kind of data, the file, the class
     "sound-classification": ("sounds", "learnt.training.tasks.sounds", "SoundClasses"),
     "series-classification": ("series", "learnt.training.tasks.series", "SeriesClasses"),
     "segmentation": ("masks", "learnt.training.tasks.masks", "Segmentation"),
+    "table-classification": ("table", "learnt.training.tasks.tables", "RowClasses"),
+    "table-regression": ("table", "learnt.training.tasks.tables", "RowNumbers"),
 }
 
 

@@ -1,0 +1,308 @@
+"""Rows of a table with a class or a number each: one network, by the label's kind."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from learnt.data.batches import Batch
+from learnt.data.frames import table_in
+from learnt.data.tables import Table
+from learnt.engine import nn
+from learnt.engine.nn import functional as F
+from learnt.engine.onnx import Graph, write_all
+from learnt.engine.tensor import Tensor
+from learnt.errors import DataError, UsageError
+from learnt.models.tabular import CATEGORY_WIDTH, NUMBER_WIDTH, Probabilities, Tabular, Values, cut
+from learnt.program.pack import Check
+from learnt.runner.columns import MISSING, UNSEEN, Number, cell_text
+from learnt.runner.program import Program
+from learnt.runner.rows import open_rows
+from learnt.runner.tables import Odd, TableProgram, row_of
+from learnt.runner.text import shown
+from learnt.training.evaluations import of_classes, of_numbers
+from learnt.training.metrics import Evaluation
+from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
+from learnt.training.tasks.classes import class_table, gathered, softmax
+from learnt.training.tasks.task import (
+    Answers,
+    Array,
+    Indices,
+    Parts,
+    Progress,
+    Task,
+    Words,
+    spread,
+)
+
+MODELS = ("tabular",)
+STEPS = 1200  # of SGD that a table needs, about
+MOST_EPOCHS = 20  # more of them and a small table is learnt by heart
+BATCH, SMALL_BATCH = 256, 32
+MOST_BINS, ROWS_A_BIN = 128, 10  # of a number
+HIDDEN = 0.01  # of the categories, in training: half as if missing, half as if never seen
+WIDTH = 256
+RECIPE = Recipe("adamw", 2e-3, 1e-2, batch=BATCH, warm_up=0.25, cycle_momentum=False)
+SLOWER = 4.0  # than large products, are small ones and the work between them
+NAMES = {"f": "numbers", "i": "categories"}  # of the graph's inputs
+MOST_SHOWN = 100  # columns that a card names
+CHECKED = 12  # rows that a program is compared on
+LIMITS = (
+    "It always answers, also for rows unlike those it was trained on, and then worse than the "
+    "figure above says. Numbers beyond the range of the training rows are taken as its end."
+)
+
+
+class Rows(Task[Table]):
+    """What classes and numbers share: the network, its inputs, its program."""
+
+    answer_batch = 1024
+
+    def plan(self, budget: Budget, machine: Machine, model: str | None) -> Plan:
+        chosen(model, MODELS)
+        rows, numbers = len(self.data.split.train), self.data.columns.numbers
+        return plan_table(rows, numbers, self.data.columns.sizes, budget, machine)
+
+    def prepare(self, plan: Plan, progress: Progress) -> None:
+        """All is read already."""
+
+    def network(self, plan: Plan) -> nn.Module:
+        known, options = self.data.numbers[self.data.split.train], plan.options
+        columns = [column[~np.isnan(column)] for column in known.T]
+        edges = [cut(column, options["bins"]) for column in columns]
+        medians, sizes = np.array(list(map(np.median, columns))), self.data.columns.sizes
+        return Tabular(edges, medians, sizes, self.outputs)
+
+    def batch(self, numbers: Indices, random: np.random.Generator | None = None) -> Batch:
+        values, places = self.data.numbers[numbers], self.data.categories[numbers]
+        if random is not None:  # some are hidden, so that the network learns to do without them
+            drawn = random.random(places.shape)
+            places[drawn < HIDDEN] = UNSEEN
+            places[drawn < HIDDEN / 2] = MISSING
+        inputs = tuple(array for array in (values, places) if array.shape[1])
+        return inputs, self.targets(numbers)
+
+    def program(self, plan: Plan, network: nn.Module, answers: Callable[[Indices], Array]) -> Parts:
+        numbers, data = spread(self.data.split.valid, CHECKED), self.data
+        items = [row_of(data.columns, data.row(int(number))) for number in numbers]
+        check = Check([f"row {n}" for n in numbers], items, list(self.said(answers(numbers))))
+        spec = {
+            "kind": "table",
+            "columns": data.specs,
+            "label": data.label,
+            "left_out": sorted(data.left_out),
+        }
+        return Parts(self._graph(self.whole(network)), {"input": spec, **self.facts()}, check)
+
+    def _graph(self, whole: nn.Module) -> bytes:
+        """Numbers and categories in, probabilities (N, classes) or values (N, 1) out."""
+        arrays, _ = self.batch(np.arange(1))
+        names = [NAMES[array.dtype.kind] for array in arrays]
+        graph = Graph()
+        for name, array in zip(names, arrays, strict=True):
+            graph.inputs.append((name, array.dtype, ["batch", array.shape[1]]))
+        (value,) = write_all(graph, whole, names, [Tensor(array) for array in arrays])
+        graph.outputs.append((value.name, value.dtype, list(value.shape)))
+        data: bytes = graph.proto().SerializeToString()
+        return data
+
+    def words(self, plan: Plan, evaluation: Evaluation) -> Words:
+        lines = ["| column | what it is |", "|---|---|"]
+        specs = self.data.specs[:MOST_SHOWN]
+        lines += [f"| {shown(spec['name'])} | {about(spec)} |" for spec in specs]
+        if len(self.data.specs) > MOST_SHOWN:
+            lines.append(f"| … | {len(self.data.specs) - MOST_SHOWN} more |")
+        details = (*self.table(evaluation), "\n".join(lines))
+        return Words(question=self.question(), limits=LIMITS, details=details)
+
+    @classmethod
+    def measure(
+        cls, program: Program, source: Path, columns: dict[str, Any]
+    ) -> tuple[Evaluation, list[str]]:
+        assert isinstance(program, TableProgram), "its task is one of tables"
+        return measure_table(program, source, columns.get("label"))
+
+    outputs: int  # of the network
+
+    def targets(self, numbers: Indices) -> Array:
+        """What the loss is told of these rows."""
+        raise NotImplementedError
+
+    def said(self, outputs: Array) -> Array:
+        """The network's outputs (N, outputs) → what a program says of each row."""
+        raise NotImplementedError
+
+    def whole(self, network: nn.Module) -> nn.Module:
+        """The same as `said`, after the network, as a module."""
+        raise NotImplementedError
+
+    def facts(self) -> dict[str, Any]:
+        """What the manifest says of the answer."""
+        raise NotImplementedError
+
+    def question(self) -> str:
+        """What the program answers, for the card's title."""
+        raise NotImplementedError
+
+    def table(self, evaluation: Evaluation) -> list[str]:
+        """What the card says of the classes, if there are any."""
+        return []
+
+
+class RowClasses(Rows):
+    """One of several classes a row."""
+
+    name = "table-classification"
+
+    def __init__(self, data: Table, seed: int = 0) -> None:
+        super().__init__(data, seed)
+        self.outputs = len(data.classes)
+
+    def targets(self, numbers: Indices) -> Array:
+        return self.data.targets[numbers]
+
+    def loss(self, outputs: Tensor, targets: Tensor, plan: Plan) -> Tensor:
+        return F.cross_entropy(outputs, targets, label_smoothing=plan.recipe.label_smoothing)
+
+    def said(self, outputs: Array) -> Array:
+        return softmax(outputs)
+
+    def whole(self, network: nn.Module) -> nn.Module:
+        return Probabilities(network)
+
+    def evaluate(self, side: str, answers: Answers) -> Evaluation:
+        numbers, outputs = gathered(answers)
+        targets, train = self.data.targets[numbers], self.data.targets[self.data.split.train]
+        return of_classes(self.said(outputs), targets, self.data.classes, train, noun="rows")
+
+    def facts(self) -> dict[str, Any]:
+        return {"output": {"kind": "classes"}, "labels": self.data.classes}
+
+    def question(self) -> str:
+        return f"which of {self.outputs} classes is the {shown(self.data.label)} of a row?"
+
+    def table(self, evaluation: Evaluation) -> list[str]:
+        known = self.data.targets[self.data.split.train]
+        counts = np.bincount(known, minlength=self.outputs).tolist()
+        return [class_table(dict(zip(self.data.classes, counts, strict=True)), evaluation)]
+
+
+class RowNumbers(Rows):
+    """A number a row. The network learns it less its mean, in deviations."""
+
+    name = "table-regression"
+    outputs = 1
+
+    def __init__(self, data: Table, seed: int = 0) -> None:
+        super().__init__(data, seed)
+        known = data.targets[data.split.train]
+        self.mean, self.std = float(known.mean()), float(known.std()) or 1.0
+
+    def targets(self, numbers: Indices) -> Array:
+        scaled = (self.data.targets[numbers] - self.mean) / self.std
+        return scaled.astype(np.float32)
+
+    def loss(self, outputs: Tensor, targets: Tensor, plan: Plan) -> Tensor:
+        return F.mse_loss(outputs, targets.unsqueeze(1))
+
+    def said(self, outputs: Array) -> Array:
+        values: Array = outputs * np.float32(self.std) + np.float32(self.mean)
+        return values
+
+    def whole(self, network: nn.Module) -> nn.Module:
+        return Values(network, self.mean, self.std)
+
+    def evaluate(self, side: str, answers: Answers) -> Evaluation:
+        numbers, outputs = gathered(answers)
+        values = self.said(outputs)[:, 0]
+        targets, train = self.data.targets[numbers], self.data.targets[self.data.split.train]
+        return of_numbers(values, targets, train, noun="rows")
+
+    def facts(self) -> dict[str, Any]:
+        return {"output": {"kind": "number"}}
+
+    def question(self) -> str:
+        return f"what is the {shown(self.data.label)} of a row?"
+
+
+def about(spec: dict[str, Any]) -> str:
+    """A column's description, in words."""
+    kind = spec["kind"]
+    if kind in ("number", "date"):
+        low, high = (f"{v:g}" if kind == "number" else str(v) for v in (spec["low"], spec["high"]))
+        return f"a {kind} from {low} to {high}"
+    if kind == "category":
+        few = ", ".join(map(shown, spec["values"][:5]))
+        return f"one of {len(spec['values']):,} values: {few}" + (
+            ", …" if len(spec["values"]) > 5 else ""
+        )
+    return str(kind)
+
+
+def plan_table(rows: int, numbers: int, sizes: list[int], budget: Budget, machine: Machine) -> Plan:
+    """How long to train on so many rows, with what batches and bins."""
+    batch = max(SMALL_BATCH, min(BATCH, 2 ** int(math.log2(max(2, rows / 32)))))
+    bins = max(4, min(MOST_BINS, rows // ROWS_A_BIN))
+    size = numbers * NUMBER_WIDTH + len(sizes) * CATEGORY_WIDTH
+    products = size * WIDTH + WIDTH**2 + numbers * (bins + 1) * NUMBER_WIDTH
+    each = 6 * products / (machine.gflops * 1e9) * SLOWER
+    reading = rows * 2e-5
+    usual = max(8, min(MOST_EPOCHS, round(STEPS * batch / rows)))
+    epochs, reasons = fitting(usual, each * rows, reading, budget)
+    recipe = replace(RECIPE, batch=batch)
+    columns = f"{numbers} numbers in up to {bins} bins, {len(sizes)} categories"
+    return Plan(
+        "tabular", epochs, recipe, reading + epochs * each * rows + OVERHEAD, reading,
+        (f"there are {rows:,} rows to train on: one small network learns them", *reasons),
+        (("columns", columns),),
+        {"bins": bins},
+    )  # fmt: skip
+
+
+def measure_table(
+    program: TableProgram, source: Path, label: str | None
+) -> tuple[Evaluation, list[str]]:
+    """A program's figures on a labelled table, read in parts; the baseline is the table's own."""
+    label = label or program.label
+    truth: list[Any] = []
+    outputs: list[Array] = []
+    with open_rows(table_in(source) or source if source.is_dir() else source) as rows:
+        program.check_names(rows.names, shown(source))
+        if label not in rows.names:
+            raise UsageError(
+                f"{shown(source)} must have the label's column {shown(label)!r}; it has "
+                f"{', '.join(map(shown, rows.names[:20]))}: --label names another"
+            )
+        odd = Odd(program, rows.names)
+        for chunk in rows.chunks():
+            read = [program.read(row) for row in chunk]
+            for row in read:
+                odd.add(row)
+            outputs += program.outputs(read)
+            truth += [row[label] for row in chunk]
+        notes = [*rows.notes, *odd.notes()]
+    found = np.array(outputs, np.float32)
+    if program.labels:
+        places = {name: number for number, name in enumerate(program.labels)}
+        numbers = np.array([places.get(cell_text(cell) or "", -1) for cell in truth])
+        kept = numbers >= 0
+        targets = numbers[kept]
+    else:
+        column = Number({"name": label})
+        numbers = np.array([column.read(cell)[0][0] for cell in truth])
+        kept = np.isfinite(numbers)
+        targets = numbers[kept]
+    if not kept.any():
+        raise DataError(f"no row of {shown(source)} has a label that the program knows")
+    if not kept.all():
+        unknown = {shown(truth[i]) for i in np.flatnonzero(~kept)[:1000]}
+        notes.append(
+            f"passed over {(~kept).sum():,} rows with labels that the program does not know: "
+            + ", ".join(sorted(unknown)[:5])
+        )
+    if program.labels:
+        return of_classes(found[kept], targets, program.labels, targets, noun="rows"), notes
+    return of_numbers(found[kept, 0], targets, targets, noun="rows"), notes
