@@ -27,12 +27,10 @@ QUIET = lambda done, of: None  # noqa: E731
 @pytest.fixture
 def own_home(tmp_path, minilm: TextBody, monkeypatch):
     """A cache of features that is empty, with the body in it."""
-    kept = {ending: minilm.cached(ending).read_bytes() for ending in ("json", "1.onnx")}
-    weights = minilm.cached("safetensors")
+    files = [minilm.cached(), minilm.cached("json"), minilm.cached("safetensors")]
     monkeypatch.setenv("LEARNT_HOME", str(tmp_path))
-    for ending, data in kept.items():
-        minilm.cached(ending).write_bytes(data)
-    minilm.cached("safetensors").symlink_to(weights)
+    for file in files:
+        (minilm.cached().parent / file.name).symlink_to(file)
     return tmp_path
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from learnt.engine.onnx import Graph
     from learnt.engine.op import Array
 
-EXPORT = 1  # raise it when what is exported changes: the ONNX and cached features are made anew
+EXPORT = 2  # raise it when what is exported changes: the ONNX and cached features are made anew
 
 
 @dataclass(frozen=True)
