@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 import learnt
 from learnt.errors import DataError, UsageError
-from learnt.training.plan import Budget
+from learnt.training.plan import Budget, Machine
 from learnt.training.tasks.classes import softmax
 from learnt.training.tasks.texts import plan_texts
 from learnt.training.testing import measure
@@ -22,8 +22,7 @@ def test_two_thousand_snippets_are_enough_to_beat_guessing(learner):
 
 def test_figures_are_scikit_learns(learner):
     numbers = learner.data.split.test
-    scores = learner.outputs(numbers)
-    shares = softmax(scores)
+    shares = softmax(learner.outputs(numbers).sum(axis=1))
     truth, answers = learner.data.targets[numbers], shares.argmax(1)
     evaluation = learner.evaluate()
     assert evaluation.value == pytest.approx(accuracy_score(truth, answers))
@@ -38,7 +37,7 @@ def test_two_trainings_with_one_seed_give_the_same_program(some, program):
 
 def test_the_program_answers_as_its_learner_for_every_tested_text(learner, program):
     numbers = learner.data.split.test[:64]
-    scores = learner.outputs(numbers)
+    scores = learner.outputs(numbers).sum(axis=1)
     for row, result in zip(
         scores, program.batch(learner.data.texts[n] for n in numbers), strict=True
     ):
@@ -81,14 +80,48 @@ def test_measuring_passes_over_other_classes_and_says_so(program, tmp_path):
         measure(program, path)
 
 
+def planned(train: int, length: int, classes: int, budget: Budget | None = None, model="words"):
+    budget = budget or Budget()
+    return plan_texts(train, 2 * train, length, classes, budget, Machine(), model, "a test")
+
+
 def test_many_classes_do_without_letters_and_batches_shrink_with_long_texts():
-    few = plan_texts(7000, 10_000, 130, 2, Budget(), None)
-    many = plan_texts(7000, 10_000, 130, 100, Budget(), None)
-    long = plan_texts(7000, 10_000, 2048, 20, Budget(), None)
+    few, many, long = planned(7000, 130, 2), planned(7000, 130, 100), planned(7000, 2048, 20)
     assert few.options["letters"] > 0 == many.options["letters"]
     assert few.recipe.batch > long.recipe.batch
+
+
+def test_a_plan_keeps_to_its_budget_and_counts_the_body():
+    assert planned(7000, 130, 2, Budget(epochs=3)).epochs == 3
+    assert planned(7000, 130, 2, Budget(minutes=0.01)).epochs == 1
+    assert planned(7000, 130, 2, model="minilm").seconds > planned(7000, 130, 2).seconds
+
+
+def test_a_model_that_is_none_is_an_error_that_lists_them(some):
     with pytest.raises(UsageError, match="one of words, minilm"):
-        plan_texts(7000, 10_000, 130, 2, Budget(), "bert")
+        learnt.Learner(learnt.Texts(some), model="bert").plan()
+
+
+def test_without_the_body_the_plan_says_how_to_get_it(some, monkeypatch, tmp_path):
+    monkeypatch.setenv("LEARNT_HOME", str(tmp_path))
+    data = learnt.Texts(some)
+    plan = learnt.Learner(data).plan()
+    assert plan.model == "words"
+    assert "learnt bodies get minilm" in plan.describe()
+    with pytest.raises(UsageError, match="learnt bodies get minilm"):
+        learnt.Learner(data, model="minilm").plan()
+
+
+def test_with_the_body_texts_are_seen_as_a_whole_too(snippets, minilm):
+    columns = {name: [row[name] for row in snippets[::25]] for name in ("text", "label")}
+    learner = learnt.Learner(learnt.Texts(columns)).fit(epochs=3)
+    assert learner.made_plan.model == "minilm"
+    program = learner.program()  # compared with the learner's own answers
+    assert set(program.read("a film").parts) == {"words", "letters", "pieces"}
+    good, bad = program("a wonderful film"), program("a terrible film")
+    assert good.probabilities["positive"] > bad.probabilities["positive"]
+    assert program("qzxv").note == "none of its words was seen in training"
+    assert program.selftest() == []
 
 
 def test_a_handful_of_texts_in_many_languages_is_learnt():

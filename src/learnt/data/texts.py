@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from learnt.data import honesty
 from learnt.data.files import find_examples
 from learnt.data.frames import in_memory, read_frame, table_in
 from learnt.data.honesty import alike_said, alike_texts
@@ -166,17 +167,8 @@ class Texts(Source):
         return kept
 
     def _note_contradictions(self) -> None:
-        labels: dict[str, set[str]] = {}
-        for digest, label in zip(self.digests, self.labels, strict=True):
-            labels.setdefault(digest, set()).add(label)
-        both = [i for i, digest in enumerate(self.digests) if len(labels[digest]) > 1]
-        if both:
-            first = self.texts[both[0]]
-            names = ", ".join(map(shown, sorted(labels[self.digests[both[0]]])[:5]))
-            self.note(
-                f"{len(both)} equal texts have different labels, such as "
-                f"{shown(first[:40])!r} ({names}): no answer can be right for all of them"
-            )
+        for text in honesty.contradictions(self.digests, self.labels, "texts"):
+            self.note(text)
 
     def _note_alike(self) -> None:
         """Are held-out texts almost in train as well?"""

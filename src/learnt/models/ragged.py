@@ -1,6 +1,7 @@
 """Rows of whole numbers of different lengths, such as texts as numbers of words."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -19,10 +20,13 @@ class Ragged:
         self.starts = np.searchsorted(owners, np.arange(count + 1))
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[int]]) -> Self:
-        """From a list a row."""
+    def of(cls, rows: Sequence[Sequence[int] | Array]) -> Self:
+        """From a list or an array a row."""
         lengths = [len(row) for row in rows]
-        numbers = np.fromiter((n for row in rows for n in row), np.int32, sum(lengths))
+        if all(isinstance(row, np.ndarray) for row in rows):
+            numbers: Array = np.concatenate([np.zeros(0, np.int32), *rows])
+        else:
+            numbers = np.fromiter(chain.from_iterable(rows), np.int32, sum(lengths))
         return cls(numbers, np.repeat(np.arange(len(rows)), lengths), len(rows))
 
     @classmethod

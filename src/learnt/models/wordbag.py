@@ -99,7 +99,8 @@ def naive_bayes(rows: Ragged, targets: Indices, count: int, classes: int) -> Arr
 
     A row counts once a text, and once more in every class, so that nothing is impossible.
     """
-    once = np.unique(rows.owners * count + rows.numbers)  # each (text, row) once
+    once = np.sort(rows.owners * count + rows.numbers)
+    once = once[np.diff(once, prepend=-1) > 0]  # each (text, row) once
     text, row = once // count, once % count
     seen = np.bincount(row * classes + targets[text], minlength=count * classes) + 1.0
     seen = seen.reshape(count, classes)
@@ -172,13 +173,19 @@ class Bag(nn.Module):
 
 def head(features: int, classes: int) -> nn.Sequential:
     """Features (N, F) → scores (N, K), all 0 as training begins."""
-    last = nn.Linear(features, classes, bias=False)
-    nn.init.zeros_(last.weight)
+    last = nn.Linear(features, classes)
+    for parameter in last.parameters():
+        nn.init.zeros_(parameter)
     return nn.Sequential(nn.BatchNorm1d(features), nn.Dropout(0.2), last)
 
 
 class TextNetwork(nn.Module):
-    """A bag of words, if given one of letters, and a frozen body's features → scores (N, K)."""
+    """Bags, and a head on a frozen body's features → scores (N, P, K), of P parts.
+
+    The bags are one part, the head another: each learns by itself, and their scores are added
+    up. Together, the bags would soon be right about every training text, and the head would
+    learn no more.
+    """
 
     def __init__(self, shares: Array, bags: Sequence[Array], features: int = 0) -> None:
         """The classes' shares (K) of the texts; the tables of the bags as training begins."""
@@ -194,6 +201,8 @@ class TextNetwork(nn.Module):
             parts.append(self.head(inputs[-1]))
         return self.joined(*parts)
 
-    def joined(self, *parts: Tensor) -> Tensor:
-        """The scores of the parts, together: (N, K) each."""
-        return sum(parts[1:], parts[0]) + self.bias
+    def joined(self, *scores: Tensor) -> Tensor:
+        """The scores of each bag, and of the head, (N, K) each, as the parts' (N, P, K)."""
+        count = len(self.bags)
+        bags = sum(scores[1:count], scores[0]) + self.bias
+        return torch.stack([bags, *scores[count:]], 1)

@@ -38,7 +38,7 @@ class Reading:
     """A text as the graph takes it: the numbers of its words, letters and pieces of words."""
 
     text: str
-    parts: Mapping[str, list[int]]  # by the names of the graph's inputs
+    parts: Mapping[str, Sequence[int] | Array]  # by the names of the graph's inputs
     note: str = ""
 
 
@@ -46,7 +46,7 @@ def reading(
     text: str, cutters: Mapping[str, Tokenizer], most_letters: int, note: str = ""
 ) -> Reading:
     """A text, cut by each of the tokenizers, and into letters where the graph takes any."""
-    parts = {name: cutter(text) for name, cutter in cutters.items()}
+    parts: dict[str, Any] = {name: cutter(text) for name, cutter in cutters.items()}
     if most_letters:
         parts["letters"] = letters(text, most_letters)
     return Reading(text, parts, note)

@@ -7,6 +7,7 @@ number is looked up whole, or as pieces.  (Devlin et al. 2019)
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -89,15 +90,15 @@ def _need(holds: bool, wrong: str) -> None:
         raise ProgramError(f"its tokenizer cannot be trusted: {wrong}")
 
 
-def padded(rows: list[list[int]]) -> Array:
-    """Lists of numbers as (N, L), 0 after the end of each; L is at least 8."""
+def padded(rows: Sequence[Sequence[int] | Array]) -> Array:
+    """Rows of numbers as (N, L), 0 after the end of each; L is at least 8."""
     array = np.zeros((len(rows), max(8, *map(len, rows))), np.int64)
     for row, numbers in zip(array, rows, strict=True):
         row[: len(numbers)] = numbers
     return array
 
 
-def letters(text: str, limit: int) -> list[int]:
+def letters(text: str, limit: int) -> Array:
     """A text's letters as Unicode numbers: lower case, one space between words and around all.
 
     Controls and other characters that cannot be seen are spaces.
@@ -106,4 +107,4 @@ def letters(text: str, limit: int) -> list[int]:
     if not text.isprintable():
         text = "".join(letter if letter.isprintable() else " " for letter in text)
     plain = " ".join(text.split())
-    return list(map(ord, f" {plain} "[:limit]))
+    return np.frombuffer(f" {plain} "[:limit].encode("utf-32-le"), np.int32)
