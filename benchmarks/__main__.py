@@ -11,7 +11,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import digits, engine, photos, programs, small_network, startup, tables, texts
+from benchmarks import (
+    digits,
+    engine,
+    photos,
+    programs,
+    series,
+    small_network,
+    sounds,
+    startup,
+    tables,
+    texts,
+)
 from benchmarks.timing import SLOWING, Row, table
 
 WORKLOADS = {
@@ -23,6 +34,8 @@ WORKLOADS = {
     "photos": photos.rows,
     "tables": tables.rows,
     "texts": texts.rows,
+    "sounds": sounds.rows,
+    "series": series.rows,
 }
 
 

@@ -13,7 +13,7 @@ from scipy.signal import resample_poly
 
 from learnt.errors import MissingDependencyError, SoundError
 from learnt.runner import audio
-from learnt.runner.audio import RATE, as_wav, decode, resample, seconds, window
+from learnt.runner.audio import RATE, as_wav, decode, header, resample, window
 
 RANDOM = np.random.default_rng(0)
 NOISE = (RANDOM.standard_normal(4000) * 0.1).astype(np.float32)
@@ -64,10 +64,10 @@ def test_without_soundfile_wav_files_decode_to_the_same(
     subtype: str, channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = written(np.stack([NOISE * (c + 1) / 5 for c in range(channels)], 1), subtype=subtype)
-    wanted, length = decode(data), seconds(data, "it")
+    wanted, length = decode(data), header(data, "it").seconds
     monkeypatch.setitem(sys.modules, "soundfile", None)
     np.testing.assert_array_equal(decode(data), wanted)
-    assert seconds(data, "it") == length
+    assert header(data, "it").seconds == length
     for other in (written(NOISE, kind="FLAC"), written(NOISE, subtype="FLOAT")):
         with pytest.raises(MissingDependencyError, match="pip install soundfile"):
             decode(other)
@@ -88,7 +88,7 @@ def test_samples_survive_a_wav_file_unchanged() -> None:
 def test_of_a_very_long_sound_the_first_minute_is_read() -> None:
     data = written(np.tile(NOISE[:2000], 100), 2000, subtype="PCM_16")
     assert len(decode(data)) == 60 * RATE
-    assert seconds(data, "it") == 60
+    assert header(data, "it").seconds == 60
 
 
 def test_many_channels_are_decoded_a_little_at_a_time() -> None:

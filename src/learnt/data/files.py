@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from learnt.data.frames import table_in
 from learnt.errors import DataError, TableError
 from learnt.runner.text import shown
 
@@ -35,19 +36,20 @@ def find_examples(
 ) -> list[Example]:
     """All the examples of a folder or a CSV, in the order of their names.
 
-    `group` is the column of groups, if it is not called so.
-
-    Raises DataError where there are none, or where they do not make so many classes.
+    `group` is the column of groups, if it is not called so. The one table of a folder without
+    folders of classes is taken for the folder. Raises DataError where there are none, or where
+    they do not make so many classes.
     """
     if not os.path.exists(source):  # which never raises, unlike Path's
         raise DataError(
             f"{shown(source)} does not exist; give a folder with one folder a class, "
             "or a CSV of file,label"
         )
-    if os.path.isdir(source):
+    table = table_in(source) if os.path.isdir(source) else source
+    if table is None:
         examples = _from_folder(source)
     else:
-        examples = _from_csv(source, file_column, label_column, group)
+        examples = _from_csv(table, file_column, label_column, group)
     found = sorted({example.label for example in examples})
     if len(found) < classes:
         got = f"the class {shown(found[0])!r} only" if found else "no files in such folders"

@@ -9,6 +9,7 @@ import math
 import os
 import stat
 import wave
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -84,18 +85,28 @@ def decode(source: Source) -> Samples:
     return _rounded(resample(wave, rate), label)
 
 
-def seconds(data: bytes, label: str) -> float:
-    """How long a sound is by its header, up to 60; SoundError where it cannot be one."""
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its sound."""
+
+    seconds: float  # up to 60
+    rate: int
+    channels: int
+
+
+def header(data: bytes, label: str) -> Header:
+    """A sound's length and form by its header; SoundError where it cannot be one."""
     check_size(len(data), label)
     try:
         import soundfile
 
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             _check_shape(int(file.samplerate), int(file.channels), label)
-            return min(float(file.frames / file.samplerate), MAX_SECONDS)
+            seconds = min(float(file.frames / file.samplerate), MAX_SECONDS)
+            return Header(seconds, int(file.samplerate), int(file.channels))
     except ImportError:
-        wave, rate = _wave(data, label)
-        return len(wave) / rate
+        samples, rate = _wave(data, label)
+        return Header(len(samples) / rate, rate, 1)
     except Exception as error:
         raise _unreadable(error, label) from None
 

@@ -29,6 +29,7 @@ from learnt.program.graph import class_graph
 from learnt.program.pack import Check
 from learnt.runner.program import Program
 from learnt.runner.text import shown
+from learnt.training.evaluations import of_classes
 from learnt.training.features import array_in_a_file
 from learnt.training.metrics import Evaluation, accuracy
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
@@ -103,8 +104,9 @@ class SeriesClasses(Task[Series]):
     def evaluate(self, side: str, answers: Answers) -> Evaluation:
         numbers, scores = gathered(answers)
         truth, train = self.targets[numbers], self.data.split.train
-        guess = commonest(self.targets[train])
-        found = accuracy(scores.argmax(axis=1), truth, self.data.classes, guess, noun="series")
+        found = of_classes(
+            softmax(scores), truth, self.data.classes, self.targets[train], noun="series"
+        )
         if side != "test":
             return found
         series = self.data.series
