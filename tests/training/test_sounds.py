@@ -158,6 +158,29 @@ def test_a_program_is_measured_on_labelled_sounds(
     assert (evaluation.n, evaluation.value > 0.85, notes) == (39, True, [])
 
 
+def test_a_folder_of_files_and_their_table_is_learnt_and_measured(
+    program_file: Path, languages: Path, tmp_path: Path
+) -> None:
+    rows = [line.split(",") for line in languages.read_text().splitlines()[1:41]]
+    for number, (file, *_) in enumerate(rows):
+        os.symlink(file, tmp_path / f"{number}.ogg")
+    lines = [f"{number}.ogg,{label}" for number, (_, _, label) in enumerate(rows)]
+    (tmp_path / "words.csv").write_text("\n".join(["file,label", *lines]))
+    assert guess(tmp_path)[0] is learnt.Sounds
+    assert len(learnt.Sounds(tmp_path)) == 40
+    assert measure(learnt.load(program_file), tmp_path)[0].n == 40
+
+
+def test_files_whose_form_gives_the_class_away_are_said(tmp_path: Path) -> None:
+    for label, rate, channels in (("a", 16_000, 1), ("b", 44_100, 2)):
+        (tmp_path / label).mkdir()
+        for number in range(8):
+            noise = np.random.default_rng(number).standard_normal((9000, channels)) / 10
+            soundfile.write(tmp_path / label / f"{number}.wav", noise, rate)
+    (note,) = learnt.Sounds(tmp_path).notes
+    assert note.startswith("the files' rates and channels alone tell the class of 100.0 % (the ")
+
+
 def test_the_same_seed_gives_the_same_program(tones: Path) -> None:
     one, other = (Learner(learnt.Sounds(tones)).fit(epochs=2) for _ in range(2))
     assert one.program().onnx == other.program().onnx
