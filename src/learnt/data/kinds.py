@@ -7,9 +7,9 @@ from learnt.data.source import Source
 from learnt.errors import UsageError
 
 KINDS = {  # the name, the file and the class
+    "masks": ("learnt.data.masks", "Masks"),  # before images, which they are made of
     "images": ("learnt.data.images", "Images"),
     "sounds": ("learnt.data.sounds", "Sounds"),
-    "masks": ("learnt.data.masks", "Masks"),
     "series": ("learnt.data.series", "Series"),
     "corpus": ("learnt.data.corpus", "Corpus"),
     "texts": ("learnt.data.texts", "Texts"),
