@@ -39,6 +39,10 @@ def find_examples(
     `group` is the column of groups, if it is not called so. The one table of a folder without
     folders of classes is taken for the folder. Raises DataError where there are none, or where
     they do not make so many classes.
+    `group` is the column of groups, if it is not called so. With 0 `classes`, labels of a CSV
+    may be anything, also empty.
+
+    Raises DataError where there are none, or where they do not make so many classes.
     """
     if not os.path.exists(source):  # which never raises, unlike Path's
         raise DataError(
@@ -50,6 +54,7 @@ def find_examples(
         examples = _from_folder(source)
     else:
         examples = _from_csv(table, file_column, label_column, group)
+        examples = _from_csv(source, file_column, label_column, group, blank=classes == 0)
     found = sorted({example.label for example in examples})
     if len(found) < classes:
         got = f"the class {shown(found[0])!r} only" if found else "no files in such folders"
@@ -119,7 +124,11 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _from_csv(
-    source: Path, file_column: str | None, label_column: str | None, group: str | None
+    source: Path,
+    file_column: str | None,
+    label_column: str | None,
+    group: str | None,
+    blank: bool,
 ) -> list[Example]:
     try:
         with source.open(encoding="utf-8-sig", newline="") as file:
@@ -128,12 +137,14 @@ def _from_csv(
             file_column = _column(
                 source, header, file_column, ("file", "path", "filename", "image", "sound")
             )
-            label_column = _column(source, header, label_column, ("label", "class", "category"))
+            label_column = _column(
+                source, header, label_column, ("label", "class", "category", "labels", "tags")
+            )
             side_column = next((c for c in header if c.lower() in ("split", "side")), None)
             if group or "group" in header:
                 group = _column(source, header, group, ("group",))
             columns = file_column, label_column, side_column, group
-            examples = [_row(source, rows.line_num, row, columns) for row in rows]
+            examples = [_row(source, rows.line_num, row, columns, blank) for row in rows]
     except UnicodeDecodeError:
         raise TableError(
             f"{shown(source)} is not a CSV in UTF-8; if it is a picture or another kind of file, "
@@ -156,10 +167,14 @@ def _column(source: Path, header: list[str], wanted: str | None, usual: tuple[st
 
 
 def _row(
-    source: Path, number: int, row: dict[str, str], columns: tuple[str, str, str | None, str | None]
+    source: Path,
+    number: int,
+    row: dict[str, str],
+    columns: tuple[str, str, str | None, str | None],
+    blank: bool,
 ) -> Example:
     file, label = (row.get(column) or "" for column in columns[:2])
-    if not file.strip() or not label.strip():
+    if not file.strip() or not (label.strip() or blank):
         raise TableError(
             f"{shown(source)}, line {number}: it must have a file and a label; got {file!r} "
             f"and {label!r}"

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from learnt.data.kinds import KINDS, kind_of_data
+from learnt.data.kinds import KINDS, kind_of_data, options_of
 from learnt.data.look import Look
 from learnt.data.source import Source
 from learnt.errors import DataError, UsageError
@@ -56,4 +56,4 @@ def open_data(
     """The data at a source, of the kind that it is; and why it is that kind."""
     found, why = guess(source, kind, **columns)
     given = {name: value for name, value in columns.items() if value is not None}
-    return found(source, seed=seed, **given), why
+    return found(source, seed=seed, **given, **options_of(kind)), why

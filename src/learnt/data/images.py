@@ -8,17 +8,28 @@ out, up to a tenth.
 import hashlib
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from learnt.data.files import find_examples
+from learnt.data.answers import (
+    Answers,
+    ANumber,
+    OneClass,
+    SeveralLabels,
+    bins,
+    everywhere_or_rare,
+    kind_of_answers,
+    label_matrix,
+)
+from learnt.data.files import Example, find_examples
 from learnt.data.look import PICTURES, Look
 from learnt.data.source import Source
-from learnt.data.split import FRACTIONS, SIDES, Split, stratified
+from learnt.data.split import FRACTIONS, SIDES, Split, loosely_stratified, stratified
 from learnt.data.survey import Picture, survey
-from learnt.errors import DataError
+from learnt.errors import DataError, UsageError
 from learnt.runner.text import percent, shown
 
 MAX_BAD = 0.10  # the share of files that may be left out
@@ -44,6 +55,10 @@ class Images(Source):
     of such folders; or a CSV with the columns `file` and `label` (other names through `file=`
     and `label=`), paths relative to it, and perhaps a column `split`.
 
+    The labels of a CSV may be lists ("cat;dog"), so that a picture has several labels or none,
+    or numbers; `task` says so where they could be either: "image-classification",
+    "image-labels" or "image-number".
+
     A source's own `test/` (or, if there is only one, `valid/`) is what figures are measured
     on; what is missing is split off, 70/15/15, stratified, by `seed`. Byte-identical files are
     never on two sides. Raises DataError for what cannot be used; `notes` says what was done.
@@ -56,6 +71,7 @@ class Images(Source):
     kind = "images"
     noun = "pictures"
     takes = ("file", "label")
+    answers: Answers
 
     @classmethod
     def recognise(cls, look: Look) -> str | None:
@@ -73,12 +89,12 @@ class Images(Source):
         *,
         file: str | None = None,
         label: str | None = None,
+        task: str | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(source, seed=seed, file=file, label=label)
+        super().__init__(source, seed=seed, file=file, label=label, task=task)
         self.bad: list[str] = []
-        examples = find_examples(self.source, file, label)
-        self._found = len(examples)
+        examples = self._examples()
         self.pictures: list[Picture] = []
         for answer in survey(examples):
             if isinstance(answer, Picture):
@@ -87,7 +103,7 @@ class Images(Source):
                 self.bad.append(self._short(answer))
         self._check_bad()
         self._leave_out_contradictions()
-        self.classes = sorted({example.label for example in examples})
+        self.classes = sorted({n for e in examples for n in self.answers.names(e.label)})
         self._check_classes()
         self.split = self._split()
 
@@ -95,13 +111,24 @@ class Images(Source):
         return len(self.pictures)
 
     def __repr__(self) -> str:
-        return f"Images({len(self)} pictures, {len(self.classes)} classes: {self.sizes()})"
+        count = f"{len(self.classes)} " if self.classes else ""
+        return f"Images({len(self)} pictures, {count}{self.answers.about}: {self.sizes()})"
 
     @property
-    def targets(self) -> npt.NDArray[np.int64]:
-        """The class number of each picture, shape (len(self),)."""
+    def task(self) -> str:
+        """What is to be learnt: image-classification, image-labels or image-number."""
+        return self.answers.task
+
+    @property
+    def targets(self) -> npt.NDArray[Any]:
+        """The class number of each picture, (N); which labels it has, (N, L); or its number."""
+        labels = [picture.label for picture in self.pictures]
+        if isinstance(self.answers, ANumber):
+            return np.array(list(map(float, labels)), np.float64)
+        if isinstance(self.answers, SeveralLabels):
+            return label_matrix(labels, self.answers, self.classes)
         numbers = {name: i for i, name in enumerate(self.classes)}
-        return np.array([numbers[picture.label] for picture in self.pictures], np.int64)
+        return np.array([numbers[label] for label in labels], np.int64)
 
     @property
     def channels(self) -> int:
@@ -113,7 +140,7 @@ class Images(Source):
         longer = [max(picture.size) for picture in self.pictures]
         train, valid, test = (len(self.split[side]) for side in SIDES)
         side = int(np.median(longer))
-        return Summary(train, valid, test, len(self.classes), side, self.channels)
+        return Summary(train, valid, test, max(1, len(self.classes)), side, self.channels)
 
     def fingerprint(self) -> str:
         """The sha256 of what is on which side: the same examples give the same text."""
@@ -147,6 +174,29 @@ class Images(Source):
         sides = [np.array([i for i in self.split[s] if i not in reasons], np.int64) for s in SIDES]
         self.split = Split(*sides)
         self._check_sides(self.split)
+
+    def _examples(self) -> list[Example]:
+        """What the source holds, labels in their normal form; what has none is bad."""
+        file, label, task = (self.options[name] for name in ("file", "label", "task"))
+        self.answers = OneClass()
+        table = os.path.isfile(self.source)
+        examples = find_examples(self.source, file, label, classes=0 if table else 2)
+        if table:
+            texts = [example.label for example in examples]
+            self.answers, notes = kind_of_answers(texts, label or "label", task)
+            self.notes += notes
+        elif task not in (None, OneClass.task):
+            raise UsageError(f"a folder a class is {OneClass.task}; {task} needs a CSV")
+        if isinstance(self.answers, OneClass) and table:  # which must have labels, and two of them
+            examples = find_examples(self.source, file, label)
+        self._found = len(examples)
+        kept = []
+        for example in examples:
+            try:
+                kept.append(replace(example, label=self.answers.normal(example.label)))
+            except ValueError as error:
+                self.bad.append(self._short(f"{shown(example.path)}: {error}"))
+        return kept
 
     def _short(self, message: str) -> str:
         """A message with paths as seen from the source: shorter, and nobody else's business."""
@@ -183,7 +233,13 @@ class Images(Source):
             )
 
     def _check_classes(self) -> None:
-        there = {picture.label for picture in self.pictures}
+        if isinstance(self.answers, SeveralLabels):
+            for text in everywhere_or_rare(self.targets, self.classes):
+                self.note(text)
+            if len(self.classes) < 2:
+                got = f"{shown(self.classes[0])!r} only" if self.classes else "none"
+                raise DataError(f"lists of labels must have at least 2 different ones; got {got}")
+        there = {name for p in self.pictures for name in self.answers.names(p.label)}
         missing = [shown(name) for name in self.classes if name not in there]
         if missing:
             raise DataError(
@@ -209,16 +265,24 @@ class Images(Source):
         if not len(sides["valid"]):
             share = FRACTIONS[1]
             sides["train"], sides["valid"] = self._shared_out(sides["train"], (1 - share, share))
-        split = Split(**sides)
-        self._check_sides(split)
-        return split
+        self.split = Split(**sides)
+        self._check_sides(self.split)
+        return self.split
 
     def _shared_out(
         self, numbers: npt.NDArray[np.int64], fractions: tuple[float, ...]
     ) -> list[npt.NDArray[np.int64]]:
         chosen = [self.pictures[i] for i in numbers]
         labels, digests = [p.label for p in chosen], [p.digest for p in chosen]
-        return [numbers[part] for part in stratified(labels, digests, self.seed, fractions)]
+        if isinstance(self.answers, OneClass):
+            return [numbers[part] for part in stratified(labels, digests, self.seed, fractions)]
+        if len(set(digests)) < len(fractions):
+            raise DataError(f"at least {len(fractions)} different pictures are needed")
+        several: list[Any] = [self.answers.names(label) for label in labels]
+        if isinstance(self.answers, ANumber):
+            several = bins(self.targets[numbers])
+        parts = loosely_stratified(several, digests, self.seed, fractions)
+        return [numbers[part] for part in parts]
 
     def _without_repeats(
         self, sides: dict[str, npt.NDArray[np.int64]]
@@ -240,9 +304,11 @@ class Images(Source):
 
     def _check_sides(self, split: Split) -> None:
         for side in SIDES:
-            there = {self.pictures[i].label for i in split[side]}
+            there = self.counts(side)
             missing = [name for name in self.classes if name not in there]
-            if missing and (side == "train" or not there):
+            if not len(split[side]):
+                raise DataError(f"the side {side} has no usable pictures: add some")
+            if missing and side == "train" and isinstance(self.answers, OneClass):
                 raise DataError(
                     f"every class must have examples on the side {side}; it has none of "
                     f"{', '.join(map(shown, missing[:5]))}: add pictures, or take the class out"
@@ -256,4 +322,5 @@ class Images(Source):
 
     def counts(self, side: str) -> Counter[str]:
         """How many examples of each class a side has."""
-        return Counter(self.pictures[i].label for i in self.split[side])
+        chosen = [self.pictures[i].label for i in self.split[side]]
+        return Counter(name for label in chosen for name in self.answers.names(label))

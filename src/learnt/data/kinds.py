@@ -18,8 +18,21 @@ KINDS = {  # the name, the file and the class
 }
 
 
+TASKS = {  # what else may be asked for by name: the kind, and its options
+    "image-classification": ("images", {"task": "image-classification"}),
+    "image-labels": ("images", {"task": "image-labels"}),
+    "image-number": ("images", {"task": "image-number"}),
+}
+
+
+def options_of(name: str | None) -> dict[str, Any]:
+    """The options that a kind's or task's name stands for."""
+    return dict(TASKS[name][1]) if name in TASKS else {}
+
+
 def kind_of_data(name: str) -> type[Source]:
-    """The class of a kind by its name; UsageError lists the known ones."""
+    """The class of a kind, or of a task's data, by its name; UsageError lists the known ones."""
+    name = TASKS[name][0] if name in TASKS else name
     if name not in KINDS:
         raise UsageError(f"the kind of data must be one of {', '.join(KINDS)}; got {name!r}")
     module, cls = KINDS[name]

@@ -11,22 +11,32 @@ from learnt.engine import nn
 from learnt.engine.onnx import Graph, Spec, fold_batch_norm, write
 from learnt.engine.tensor import Tensor
 
+Finish = Callable[[Graph, str], str]  # appends what turns scores into answers
 WriteInputs = Callable[[Graph, str], str]  # appends what turns raw input into the model's
 
 
 def program_graph(
-    write_inputs: WriteInputs, model: nn.Module, row: npt.NDArray[Any], channels: int
+    write_inputs: WriteInputs,
+    model: nn.Module,
+    row: npt.NDArray[Any],
+    channels: int,
+    finish: Finish | None = None,
 ) -> bytes:
-    """Prepare → (body) → model → softmax: `images` (N, H, W, C) bytes → `probabilities` (N, K).
+    """Prepare → (body) → model → `finish`, or else softmax: `images` (N, H, W, C) bytes →
+    probabilities (N, K), or what else the answers are.
 
     `row` is one input of the model, of shape (1, …).
     """
     spec = ("images", np.dtype(np.uint8), image_shape(channels))
-    return class_graph(spec, write_inputs, model, row)
+    return class_graph(spec, write_inputs, model, row, finish)
 
 
 def class_graph(
-    spec: Spec, write_inputs: WriteInputs, model: nn.Module, row: npt.NDArray[Any]
+    spec: Spec,
+    write_inputs: WriteInputs,
+    model: nn.Module,
+    row: npt.NDArray[Any],
+    finish: Finish | None = None,
 ) -> bytes:
     """The same for any raw input: its name, type and shape are `spec`."""
     graph = Graph()
@@ -34,8 +44,8 @@ def class_graph(
     entry = write_inputs(graph, spec[0])
     scores = write(graph, model, entry, Tensor(row))
     fold_batch_norm(graph)
-    probabilities = graph.add("Softmax", scores.name, axis=1)
-    graph.outputs.append((probabilities, np.dtype(np.float32), list(scores.shape)))
+    answers = finish(graph, scores.name) if finish else graph.add("Softmax", scores.name, axis=1)
+    graph.outputs.append((answers, np.dtype(np.float32), list(scores.shape)))
     data: bytes = graph.proto().SerializeToString()
     return data
 

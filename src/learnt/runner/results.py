@@ -15,6 +15,7 @@ from learnt.runner.text import percent, shown
 
 Array = npt.NDArray[Any]
 MAX_LABELS = 100_000
+THRESHOLD = 0.5  # of the probability from which an example has a label
 MAX_SCORES = 2**26  # of the tokens that may follow each of a context
 
 
@@ -54,6 +55,27 @@ class Result(Answer):
             "probabilities": {k: round(p, 6) for k, p in self.probabilities.items()},
             **({"note": self.note} if self.note else {}),
         }
+
+
+@dataclass(frozen=True)
+class Several(Answer):
+    """Any of several labels, or none: those of a probability of a half and more, surest first."""
+
+    labels: list[str]
+    probabilities: dict[str, float]
+
+    def __repr__(self) -> str:
+        return f"Several(labels={self.labels!r})"
+
+    def line(self) -> str:
+        if not self.labels:
+            best = max(self.probabilities, key=lambda name: self.probabilities[name])
+            return f"none (the likeliest: {shown(best)} {percent(self.probabilities[best])})"
+        return ", ".join(f"{shown(n)} ({percent(self.probabilities[n])})" for n in self.labels)
+
+    def as_dict(self) -> dict[str, Any]:
+        probabilities = {name: round(p, 6) for name, p in self.probabilities.items()}
+        return {"labels": self.labels, "probabilities": probabilities}
 
 
 @dataclass(frozen=True)
@@ -115,6 +137,15 @@ class Classes:
         return Result(self.labels[best], float(row[best]), by_label)
 
 
+class Labels(Classes):
+    """Rows of a probability a label → Several."""
+
+    def __call__(self, row: Array) -> Any:
+        by_label = dict(zip(self.labels, map(float, row), strict=True))
+        chosen = [name for name, p in by_label.items() if p >= THRESHOLD]
+        return Several(sorted(chosen, key=lambda name: -by_label[name]), by_label)
+
+
 class Number:
     """Rows of one number → Value."""
 
@@ -161,7 +192,7 @@ def _mask(manifest: dict[str, Any]) -> Any:
 
 OUTPUTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "classes": Classes, "number": Number, "next-token": NextToken, "rating": Ratings,
-    "mask": _mask,
+    "mask": _mask, "labels": Labels,
 }  # fmt: skip
 
 

@@ -109,7 +109,7 @@ class Evaluation:
 
 def figure(metric: str, value: float) -> str:
     """A metric's value as people read it: shares in percent, others with four digits."""
-    share = metric in SHARES or metric.startswith("IoU of ")
+    share = metric in SHARES or metric.startswith(("IoU of ", "AP of "))
     return percent(value) if share else f"{value:.4g}"
 
 

@@ -15,6 +15,7 @@ from learnt.data.images import Images, Summary
 from learnt.data.prepare import Preparation
 from learnt.engine import nn
 from learnt.engine.nn import functional as F
+from learnt.engine.onnx import Graph
 from learnt.engine.tensor import Tensor
 from learnt.models.bodies import BODIES, body
 from learnt.models.convnet import WIDTH, convnet
@@ -92,7 +93,7 @@ class Pictures(Task[Images]):
             self.data.note(text)
 
     def network(self, plan: Plan) -> nn.Module:
-        classes = len(self.data.classes)
+        classes = max(1, len(self.data.classes))
         if plan.options["views"]:
             return head(self.rows.shape[-1], classes)
         sample = self.rows[self.data.split.train[:5000]]
@@ -124,23 +125,37 @@ class Pictures(Task[Images]):
         check = Check(
             [self.data.pictures[number].path.name for number in numbers],
             [decoded(self.data, int(n), self.inputs.preparation) for n in numbers],
-            list(softmax(answers(numbers))),
+            list(self.answered(answers(numbers))),
         )
         facts = {
             "input": {"kind": "image", "channels": channels, "size": size},
-            "output": {"kind": "classes"},
-            "labels": self.data.classes,
+            **self.facts(),
         }
-        return Parts(program_graph(self.inputs.write, network, row, channels), facts, check)
+        graph = program_graph(self.inputs.write, network, row, channels, self.finish)
+        return Parts(graph, facts, check)
+
+    def answered(self, outputs: Array) -> Array:
+        """The network's outputs (N, K) as the program gives them."""
+        return softmax(outputs)
+
+    def finish(self, graph: Graph, name: str) -> str:
+        """Append the same to the program's graph, to the value `name`."""
+        return graph.add("Softmax", name, axis=1)
+
+    def facts(self) -> dict[str, Any]:
+        """What the manifest says of the answers."""
+        return {"output": {"kind": "classes"}, "labels": self.data.classes}
 
     def words(self, plan: Plan, evaluation: Evaluation) -> Words:
         size, used = plan.options["size"], BODIES.get(plan.model)
+        train = self.data.counts("train")
+        table = (class_table(train, evaluation),) if evaluation.classes else ()
         return Words(
             question=f"which of {len(self.data.classes)} classes is a picture?",
             limits=LIMITS,
             model=f"pictures are brought to {size} × {size}",
             body=f"{used.about}; licence {used.licence}" if used else "",
-            details=(class_table(self.data.counts("train"), evaluation),),
+            details=table,
         )
 
     @classmethod

@@ -13,6 +13,8 @@ TASKS = {  # by the name in manifests: the kind of data, the file, the class
     "ratings": ("ratings", "learnt.training.tasks.ratings", "RatingsTask"),
     "sound-classification": ("sounds", "learnt.training.tasks.sounds", "SoundClasses"),
     "series-classification": ("series", "learnt.training.tasks.series", "SeriesClasses"),
+    "image-labels": ("images", "learnt.training.tasks.picture_answers", "PictureLabels"),
+    "image-number": ("images", "learnt.training.tasks.picture_answers", "PictureNumber"),
     "segmentation": ("masks", "learnt.training.tasks.masks", "Segmentation"),
     "table-classification": ("table", "learnt.training.tasks.tables", "RowClasses"),
     "table-regression": ("table", "learnt.training.tasks.tables", "RowNumbers"),
