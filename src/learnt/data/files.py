@@ -37,10 +37,8 @@ def find_examples(
     """All the examples of a folder or a CSV, in the order of their names.
 
     `group` is the column of groups, if it is not called so. The one table of a folder without
-    folders of classes is taken for the folder. Raises DataError where there are none, or where
-    they do not make so many classes.
-    `group` is the column of groups, if it is not called so. With 0 `classes`, labels of a CSV
-    may be anything, also empty.
+    folders of classes is taken for the folder. With 0 `classes`, labels of a CSV may be
+    anything, also empty.
 
     Raises DataError where there are none, or where they do not make so many classes.
     """
@@ -49,12 +47,11 @@ def find_examples(
             f"{shown(source)} does not exist; give a folder with one folder a class, "
             "or a CSV of file,label"
         )
-    table = table_in(source) if os.path.isdir(source) else source
+    table = table_of(source)
     if table is None:
         examples = _from_folder(source)
     else:
-        examples = _from_csv(table, file_column, label_column, group)
-        examples = _from_csv(source, file_column, label_column, group, blank=classes == 0)
+        examples = _from_csv(table, file_column, label_column, group, blank=classes == 0)
     found = sorted({example.label for example in examples})
     if len(found) < classes:
         got = f"the class {shown(found[0])!r} only" if found else "no files in such folders"
@@ -64,6 +61,11 @@ def find_examples(
             f"found {got}"
         )
     return examples
+
+
+def table_of(source: Path) -> Path | None:
+    """The table of examples that a source is or holds; None for folders of classes."""
+    return table_in(source) if os.path.isdir(source) else source
 
 
 def _from_folder(source: Path) -> list[Example]:

@@ -24,7 +24,7 @@ from learnt.data.answers import (
     kind_of_answers,
     label_matrix,
 )
-from learnt.data.files import Example, find_examples
+from learnt.data.files import Example, find_examples, table_of
 from learnt.data.look import PICTURES, Look
 from learnt.data.source import Source
 from learnt.data.split import FRACTIONS, SIDES, Split, loosely_stratified, stratified
@@ -179,7 +179,7 @@ class Images(Source):
         """What the source holds, labels in their normal form; what has none is bad."""
         file, label, task = (self.options[name] for name in ("file", "label", "task"))
         self.answers = OneClass()
-        table = os.path.isfile(self.source)
+        table = os.path.exists(self.source) and table_of(self.source) is not None
         examples = find_examples(self.source, file, label, classes=0 if table else 2)
         if table:
             texts = [example.label for example in examples]
