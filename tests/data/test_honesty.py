@@ -9,12 +9,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
 import learnt
 from learnt.data import honesty
+from learnt.data.frames import read_frame, table_in
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +141,47 @@ def test_texts_that_are_almost_in_train_as_well_are_said(reviews):
     assert len(said) == 1
     plain = {name: column[:300] for name, column in data.items()}
     assert not [note for note in learnt.Texts(plain).notes if "almost the same" in note]
+
+
+@pytest.fixture(scope="module")
+def adult() -> pl.DataFrame:
+    """Real people of a census; none twice."""
+    frame = read_frame(table_in(learnt.get_data("adult")))
+    return frame.unique(maintain_order=True).head(3000)
+
+
+def said_of(frame: pl.DataFrame, words: str) -> list[str]:
+    return [note for note in learnt.Table(frame, label="income").notes if words in note]
+
+
+def test_columns_of_a_census_do_not_give_the_answer_away(adult):
+    for words in ("nearly always", "almost the same", "no answer can be right"):
+        assert said_of(adult, words) == []
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        pl.col("income").replace({"<=50K": "A", ">50K": "B"}),  # a copy of the label
+        pl.when(pl.col("income") == ">50K").then(pl.col("age")),  # there for one answer only
+        pl.col("income").rank("ordinal") * 3,  # numbers in the order of the label
+    ],
+)
+def test_a_column_that_gives_the_answer_away_is_named(adult, leak):
+    (note,) = said_of(adult.with_columns(leak.alias("tax code")), "nearly always")
+    assert note.startswith("tax code alone tells the label nearly always")
+
+
+def test_rows_that_differ_in_their_number_only_are_said(adult):
+    twice = pl.concat([adult, adult.head(900)]).with_row_index("id")
+    (note,) = said_of(twice, "almost the same")
+    assert "of the held-out rows are almost the same as one in train" in note
+    assert said_of(adult.with_row_index("id"), "almost the same") == []
+
+
+def test_labels_that_contradict_each_other_are_said(adult):
+    other = pl.col("income").replace({"<=50K": ">50K", ">50K": "<=50K"})
+    noisy = pl.concat([adult, adult.head(300).with_columns(other)])
+    (note,) = said_of(noisy, "no answer can be right")
+    assert note.startswith("600 rows are equal to others that have another label")
+    assert "more than 90.9 % of all" in note

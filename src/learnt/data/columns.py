@@ -158,6 +158,8 @@ def _texts_as_numbers(name: str, texts: Sequence[str], times: Any, rows: int) ->
     read = [column.read(text) for text in texts]
     good = np.array([not odd for _, _, odd in read])
     infinite = np.array([odd == "infinite" for _, _, odd in read])
+    if infinite.all():
+        return Found(None, "it has no finite number")
     codes = sum(len(text) > 1 and text[0] == "0" and text.isdigit() for text in texts)
     if times[good].sum() < MOSTLY * times[~infinite].sum() or codes or not good.any():
         return None

@@ -17,6 +17,7 @@ from learnt.runner.text import percent
 Indices = npt.NDArray[np.int64]
 
 TELLING = 0.02  # the share of the held-out examples from which it is said that others are alike
+NOISE = 0.01  # the share of labels that cannot be right, from which it is said
 LOOKED = 500  # held-out examples that are compared, drawn at random
 WORDS = 1000  # of a text
 SHINGLE = 3  # words
@@ -33,9 +34,9 @@ def contradictions(inputs: Sequence[Hashable], labels: Sequence[Hashable], noun:
         counts = votes.setdefault(item, {})
         counts[label] = counts.get(label, 0) + 1
     both = [counts for counts in votes.values() if len(counts) > 1]
-    if not both:
-        return []
     total, wrong = len(labels), sum(sum(c.values()) - max(c.values()) for c in both)
+    if wrong < NOISE * max(1, total):
+        return []
     return [
         (
             f"{sum(sum(c.values()) for c in both):,} {noun} are equal to others that have another "

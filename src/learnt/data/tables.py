@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from learnt.data.columns import as_cells, describe, read_column
 from learnt.data.frames import in_memory, read_frame, table_in
+from learnt.data.honesty import alike_rows, alike_said, contradictions
 from learnt.data.leaks import leaks
 from learnt.data.look import Look
 from learnt.data.source import Source
@@ -269,6 +270,18 @@ class Table(Source):
                 f"{shown(name)} alone tells the label nearly always: if it is not known when the "
                 "program is to answer, it gives the answer away; take it out"
             )
+        self._note_repeats()
+
+    def _note_repeats(self) -> None:
+        """Rows that differ in nothing that is learnt from: on two sides, or with other labels."""
+        keys = _keys(self.frame, self.columns.names)
+        if self.left_out:  # else equal rows are on one side, or were spoken of
+            pairs, looked = alike_rows(keys, self.split.train, self.split.test)
+            for text in alike_said(len(pairs), looked, "rows"):
+                self.note(text)
+        if self.classes:
+            for text in contradictions(keys, self.targets.tolist(), "rows"):
+                self.note(text)
 
 
 def _place(source: Any) -> Any:

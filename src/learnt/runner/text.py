@@ -2,10 +2,14 @@
 
 import os
 
+LONGEST = 500  # characters, of which the middle is not shown
+
 
 def shown(path: object) -> str:
-    """A path as it can be shown on one line of a terminal, whatever is in it."""
+    """A path, or a cell, as it can be shown on one line of a terminal, whatever is in it."""
     text = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else str(path)
+    if len(text) > LONGEST:
+        text = f"{text[:60]} … {text[-20:]}"
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
