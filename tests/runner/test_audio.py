@@ -134,6 +134,23 @@ def test_of_a_truncated_file_what_is_there_is_heard() -> None:
     assert 0 < len(decode(ogg[: len(ogg) // 2])) < 300_000
 
 
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3", "AIFF"])
+def test_a_broken_file_is_heard_in_part_or_is_an_error_and_nothing_else(
+    kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = written(np.stack([NOISE, NOISE], 1), 48_000, kind)
+    random = np.random.default_rng(0)
+    for number in range(40):
+        data = bytearray(whole[: random.integers(1, len(whole))] if number % 2 else whole)
+        for place in random.integers(0, min(len(data), 300), 4):
+            data[place] = random.integers(256)
+        try:
+            assert len(decode(bytes(data))) <= 60 * RATE
+        except SoundError as error:
+            assert str(error)  # noqa: PT017 - either is fine
+    assert "Traceback" not in capfd.readouterr().err  # the decoder of MP3 itself complains there
+
+
 def test_too_large_a_file_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

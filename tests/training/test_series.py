@@ -126,6 +126,12 @@ def test_it_runs_on_tables_where_only_numpy_and_onnxruntime_are(
     out = pl.read_csv(tmp_path / "out.csv", infer_schema=False)
     assert out.columns == ["input", "label", "probability"]
     assert out["label"].to_list() == wanted
+    with file.open("a") as more:
+        more.write("," * 149 + "\n")
+    done = run(file, "-o", tmp_path / "out.csv")
+    assert done.returncode == 2
+    assert done.stderr.endswith("row 4: a series must have values; all of it is missing\n")
+    assert pl.read_csv(tmp_path / "out.csv")["label"].to_list() == [*map(int, wanted), None]
     done = run(*few[0][1])
     assert done.stdout.startswith(f"the series: {wanted[0]} (")
     (tmp_path / "bad.csv").write_text("t0,t1\n1,what\n")

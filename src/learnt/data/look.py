@@ -17,7 +17,7 @@ from learnt.errors import DataError
 from learnt.runner.text import shown
 
 PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-SOUNDS = {".wav", ".flac", ".ogg", ".oga"}
+SOUNDS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}
 TEXTS = {".txt", ".md"}
 MOST = 2000  # files that are looked at
 ROWS = 200  # of a table

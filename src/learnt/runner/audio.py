@@ -100,11 +100,11 @@ def header(data: bytes, label: str) -> Header:
     try:
         import soundfile
 
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with soundfile.SoundFile(_Whole(data)) as file:
             _check_shape(int(file.samplerate), int(file.channels), label)
             seconds = min(float(file.frames / file.samplerate), MAX_SECONDS)
             return Header(seconds, int(file.samplerate), int(file.channels))
-    except ImportError:
+    except (ImportError, OSError):
         samples, rate = _wave(data, label)
         return Header(len(samples) / rate, rate, 1)
     except Exception as error:
@@ -171,13 +171,24 @@ def _filter(rate: int) -> tuple[int, int, int, npt.NDArray[np.float32]]:
     return times * up, times * down, before, weights
 
 
+class _Whole(io.BytesIO):
+    """The bytes of a file; a broken one may lead its reader to before the beginning."""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go there, or stay where there is no such place."""
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
+
+
 def _decoded(data: bytes, label: str) -> tuple[Wave, int]:
     try:
         import soundfile
-    except ImportError:
+    except (ImportError, OSError):  # it is not there, or its library is not
         return _wave(data, label)
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with soundfile.SoundFile(_Whole(data)) as file:
             rate, channels = int(file.samplerate), int(file.channels)
             _check_shape(rate, channels, label)
             frames = min(max(int(file.frames), 0), MAX_SECONDS * rate)

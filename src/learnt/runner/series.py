@@ -1,7 +1,8 @@
 """Programs that take series of numbers: `./gestures.pyz rows.csv`."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -88,16 +89,28 @@ class SeriesProgram(Program):
         if arguments.json:
             raise UsageError("give --json or -o, not both")
         with open_table(arguments.out, ["input", "label", "probability"]) as write:
-            rows = self._named(inputs)
-            while some := list(islice(rows, BATCH)):
-                results = self.batch(row for _, row in some)
-                for (name, _), result in zip(some, results, strict=True):
-                    write({
-                        "input": name,
-                        "label": result.label,
-                        "probability": round(result.probability, 6),
-                    })  # fmt: skip
-        return 0
+            return self._write_answers(self._named(inputs), write)
+
+    def _write_answers(
+        self, rows: Iterator[tuple[str, Row]], write: Callable[[Mapping[str, object]], None]
+    ) -> int:
+        """One line a series, in batches; one that cannot be used has no label, and exit code 2."""
+        code = 0
+        while some := list(islice(rows, BATCH)):
+            usable: dict[str, Series] = {}
+            for name, row in some:
+                try:
+                    usable[name] = self.read(row)
+                except TableError as error:
+                    code = error.exit_code
+                    print(f"error: {error}", file=sys.stderr)
+            found = dict(zip(usable, self.batch(usable.values()), strict=True))
+            for name, _ in some:
+                answer = found.get(name)
+                label = answer.label if answer else None
+                share = round(answer.probability, 6) if answer else None
+                write({"input": name, "label": label, "probability": share})
+        return code
 
     def _named(self, inputs: Sequence[str]) -> Iterator[tuple[str, Row]]:
         for name in inputs:

@@ -55,6 +55,10 @@ ON_KERNELS = Recipe(
     "adamw", 1e-4, 1e-2, batch=64, warm_up=0.25, cycle_momentum=True, label_smoothing=0.1
 )
 ON_PICTURES = Recipe("adamw", 3e-3, 1e-2, batch=64, warm_up=0.25, cycle_momentum=True)
+ABOUT = (  # what comes before the graph, for who writes it again
+    "each channel stretched to that length, and missing values filled, by straight lines between "
+    "neighbours; the ends by the nearest value"
+)
 LIMITS = (
     "It always answers with one of its classes, also for a series of something else. A series of "
     "another length is stretched to the one that was learnt, so its values must be equally far "
@@ -123,7 +127,7 @@ class SeriesClasses(Task[Series]):
         )
         channels, length = self.data.channels, self.data.length
         facts = {
-            "input": {"kind": "series", "channels": channels, "length": length},
+            "input": {"kind": "series", "channels": channels, "length": length, "about": ABOUT},
             "output": {"kind": "classes"},
             "labels": self.data.classes,
         }

@@ -55,6 +55,10 @@ MOST_EPOCHS = 60
 ALIKE = 0.99  # cosine of two pictures
 CHECKED = 12  # sounds that a program is compared on
 RECIPE = Recipe("adamw", 3e-3, 1e-2, batch=64, warm_up=0.25, cycle_momentum=True)
+ABOUT = (  # what comes before the graph, for who writes it again
+    "one channel, 16 bits: the channels' mean; of the first 60 s the loudest stretch of that size, "
+    "a shorter sound in the middle of zeros"
+)
 LIMITS = (
     "It always answers with one of its classes, also for a sound of something else. Of a long "
     "sound it hears the loudest stretch of the first 60 seconds. If the sounds of a class were "
@@ -121,7 +125,7 @@ class SoundClasses(Task[Sounds]):
             list(softmax(answers(numbers))),
         )
         facts = {
-            "input": {"kind": "sound", "rate": RATE, "size": size},
+            "input": {"kind": "sound", "rate": RATE, "size": size, "about": ABOUT},
             "output": {"kind": "classes"},
             "labels": self.data.classes,
         }
