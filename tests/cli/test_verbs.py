@@ -186,6 +186,15 @@ def test_bodies_are_listed_and_made_ready(cli: Cli) -> None:
     assert (listed["features"], listed["size"], listed["ready"]) == (1280, 224, True)
 
 
+def test_a_body_that_must_be_brought_says_how(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEARNT_HOME", str(tmp_path))
+    assert "brought by: learnt bodies get minilm" in cli("bodies", "list").out
+    listed = json.loads(cli("bodies", "list", "--json").out)["minilm"]
+    assert (listed["features"], listed["tokens"], listed["ready"]) == (384, 256, False)
+
+
 def test_the_demo_writes_a_program_and_shows_it_at_work(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, all_digits: Path
 ) -> None:

@@ -126,6 +126,15 @@ def test_the_graph_in_8_bits_is_standard_safe_and_a_quarter_of_the_size(minilm):
     assert len(minilm.onnx()) < 24e6
 
 
+def test_no_pair_of_8_bit_products_is_too_large_for_16_bits(minilm):
+    """A CPU without VNNI adds two products in 16 bits, and would answer otherwise."""
+    model = onnx_library.load_from_string(minilm.onnx())
+    weights = {w.name: onnx_library.numpy_helper.to_array(w) for w in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "MatMulInteger":
+            assert 2 * 255 * np.abs(weights[node.input[1]].astype(int)).max() < 2**15
+
+
 def test_the_body_becomes_part_of_a_larger_graph(minilm, ids, reference):
     graph = Graph()
     graph.inputs.append(("ids", np.dtype(np.int64), ["batch", "length"]))

@@ -18,7 +18,7 @@ from learnt.engine.op import Array
 if TYPE_CHECKING:
     from learnt.engine.onnx import Graph, Node
 
-STEPS = 0, 1, 3  # above the smallest size: two that are solved for, one that is checked
+STEPS = 0, 1, 2  # above the smallest size: two that are solved for, one that is checked
 
 
 def points(smallest: Sequence[int]) -> list[tuple[int, ...]]:
@@ -34,9 +34,7 @@ class Sizes:
     names: tuple[str, ...]
     points: list[tuple[int, ...]]
     entries: tuple[str, ...]  # a value of the graph, for each size, whose dimension it is
-    tables: dict[
-        str, Array
-    ]  # parameters and buffers by name: what is constant may be a part of one
+    tables: dict[str, Array]  # parameters and buffers: a constant may be a part of one
 
     def __str__(self) -> str:
         return " or ".join(self.names)
@@ -182,7 +180,7 @@ def _rows(graph: "Graph", found: Sequence[Array], sizes: Sizes) -> str | None:
 def _steps(graph: "Graph", found: Sequence[Array], sizes: Sizes) -> str | None:
     """Whole numbers at equal steps, as many as a size says: arange."""
     last = found[-1]
-    if last.ndim != 1 or last.dtype.kind != "i":
+    if last.ndim != 1 or len(last) < 2 or last.dtype not in (np.int64, np.int32):
         return None
     start, step = int(last[0]), int(last[1] - last[0])
     if not all((f == start + step * np.arange(len(f))).all() for f in found):
@@ -231,6 +229,8 @@ def _part(graph: "Graph", found: Sequence[Array], sizes: Sizes) -> str | None:
     """The first rows of a table, such as that of learnt positions."""
     ones = next((i for i, n in enumerate(found[-1].shape) if n != 1), 0)
     flat = [f.reshape(f.shape[ones:]) for f in found if set(f.shape[:ones]) <= {1}]
+    if len(flat) < len(found):
+        return None
     for key, table in sizes.tables.items():
         if table.ndim == flat[0].ndim and all(
             _equal(table[tuple(map(slice, f.shape))], f) for f in flat

@@ -193,8 +193,8 @@ def write_all(
 ) -> list[Value]:  # fmt: skip
     """As `write`, for any number of inputs; the sizes that `free` names come first in all of them.
 
-    It is traced at batches of 2, 3 and 5 rows; and for other free sizes at that of the examples
-    (2, if that is less) and up to 3 above.
+    It is traced at batches of 2, 3 and 4 rows; and for other free sizes at that of the examples
+    (2, if that is less) and at the next two.
     """
     dims = range(len(free))
     if len(free) > max(t.array.ndim for t in examples):
