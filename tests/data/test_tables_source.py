@@ -112,6 +112,11 @@ def test_classes_of_numbers_are_in_their_order() -> None:
     assert Table(columns(label=labels)).classes == [str(i) for i in range(12)]
 
 
+def test_a_class_is_the_same_however_its_number_is_written() -> None:
+    forms: list[list[Any]] = [[1, 0], [1.0, 0.0], ["1", "0"], ["1.0", "0.00"]]
+    assert all(Table(columns(label=form * (N // 2))).classes == ["0", "1"] for form in forms)
+
+
 def test_rows_without_a_label_are_left_out_and_counted() -> None:
     labels: list[Any] = columns()["label"]
     labels[3] = labels[4] = None

@@ -139,6 +139,7 @@ def test_the_plan_gives_small_tables_small_batches_and_few_bins() -> None:
     assert tiny.options["bins"] < large.options["bins"]
     assert tiny.epochs > large.epochs
     assert plan_table(100, 6, [], Budget(epochs=3), Machine()).epochs == 3
+    assert plan_table(100_000, 1000, [], Budget(), Machine()).options["bins"] == 16
 
 
 BAD = {

@@ -6,6 +6,7 @@ are classes. What is inferred of the other columns is inferred from the training
 
 import hashlib
 import os
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -124,7 +125,7 @@ class Table(Source):
     def _take_labels(self, frame: "pl.DataFrame", predict: str | None) -> None:
         """`targets`, `classes` and `task` from the label's column; rows without one go."""
         cells = as_cells(frame[self.label])
-        texts = [cell_text(cell) for cell in cells.to_list()]
+        texts = [label_text(cell) for cell in cells.to_list()]
         values, _, _ = read_column(Number({"name": self.label}), frame[self.label])
         there = np.array([text is not None for text in texts])
         if not there.any():
@@ -292,6 +293,13 @@ def _place(source: Any) -> Any:
     if found is None:
         raise DataError(f"the folder {shown(source)} must hold one table (CSV, Parquet)")
     return found
+
+
+def label_text(cell: Cell) -> str | None:
+    """A cell as a class: 1.0 is the class 1, as a whole number is written with others that are
+    missing."""
+    text = cell_text(cell)
+    return re.sub(r"^(-?\d+)\.0+$", r"\1", text) if text is not None else None
 
 
 def _label_column(names: list[str], label: str | None) -> str:

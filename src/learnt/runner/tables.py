@@ -91,6 +91,11 @@ class TableProgram(Program):
             self.check_names([str(name) for name in source], "the row")
         return row_of(self.columns, cells)
 
+    def read_all(self, rows: Sequence[Mapping[str, Cell]]) -> list[Row]:
+        """Rows of one table, whose cells are numbers, text or None already."""
+        used = [name for name in self.columns.names if name in rows[0]]
+        return [row_of(self.columns, {name: row[name] for name in used}) for row in rows]
+
     def feeds(self, items: Sequence[Row]) -> Iterator[Feeds]:
         """Rows as arrays, some at a time."""
         for at in range(0, len(items), TOGETHER):
@@ -172,7 +177,7 @@ class TableProgram(Program):
     def _results(self, rows: Any) -> Iterator[tuple[Row, Answer]]:
         """Each row with its answer; memory stays flat."""
         for chunk in rows.chunks(TOGETHER):
-            read = [self.read(row) for row in chunk]
+            read = self.read_all(chunk)
             yield from zip(read, map(self.result, self.outputs(read)), strict=True)
 
     def _write(self, source: str, out: str) -> int:
@@ -187,7 +192,7 @@ class TableProgram(Program):
             odd = Odd(self, rows.names)
             with open_table(out, [*rows.names, *extra]) as write:
                 for chunk in rows.chunks(TOGETHER):
-                    read = [self.read(row) for row in chunk]
+                    read = self.read_all(chunk)
                     for cells, row, outputs in zip(chunk, read, self.outputs(read), strict=True):
                         result = self.result(outputs)
                         odd.add(row)

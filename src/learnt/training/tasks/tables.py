@@ -10,7 +10,7 @@ import numpy as np
 
 from learnt.data.batches import Batch
 from learnt.data.frames import table_in
-from learnt.data.tables import Table
+from learnt.data.tables import Table, label_text
 from learnt.engine import nn
 from learnt.engine.nn import functional as F
 from learnt.engine.onnx import Graph, write_all
@@ -18,7 +18,7 @@ from learnt.engine.tensor import Tensor
 from learnt.errors import DataError, UsageError
 from learnt.models.tabular import CATEGORY_WIDTH, NUMBER_WIDTH, Probabilities, Tabular, Values, cut
 from learnt.program.pack import Check
-from learnt.runner.columns import MISSING, UNSEEN, Number, cell_text
+from learnt.runner.columns import MISSING, UNSEEN, Number
 from learnt.runner.program import Program
 from learnt.runner.rows import open_rows
 from learnt.runner.tables import Odd, TableProgram, row_of
@@ -43,6 +43,7 @@ STEPS = 1200  # of SGD that a table needs, about
 MOST_EPOCHS = 20  # more of them and a small table is learnt by heart
 BATCH, SMALL_BATCH = 256, 32
 MOST_BINS, ROWS_A_BIN = 128, 10  # of a number
+MOST_BINS_IN_ALL = 16_384  # of all numbers together
 HIDDEN = 0.01  # of the categories, in training: half as if missing, half as if never seen
 WIDTH = 256
 RECIPE = Recipe("adamw", 2e-3, 1e-2, batch=BATCH, warm_up=0.25, cycle_momentum=False)
@@ -245,7 +246,7 @@ def about(spec: dict[str, Any]) -> str:
 def plan_table(rows: int, numbers: int, sizes: list[int], budget: Budget, machine: Machine) -> Plan:
     """How long to train on so many rows, with what batches and bins."""
     batch = max(SMALL_BATCH, min(BATCH, 2 ** int(math.log2(max(2, rows / 32)))))
-    bins = max(4, min(MOST_BINS, rows // ROWS_A_BIN))
+    bins = max(4, min(MOST_BINS, rows // ROWS_A_BIN, MOST_BINS_IN_ALL // max(1, numbers)))
     size = numbers * NUMBER_WIDTH + len(sizes) * CATEGORY_WIDTH
     products = size * WIDTH + WIDTH**2 + numbers * (bins + 1) * NUMBER_WIDTH
     each = 6 * products / (machine.gflops * 1e9) * SLOWER
@@ -278,7 +279,7 @@ def measure_table(
             )
         odd = Odd(program, rows.names)
         for chunk in rows.chunks():
-            read = [program.read(row) for row in chunk]
+            read = program.read_all(chunk)
             for row in read:
                 odd.add(row)
             outputs += program.outputs(read)
@@ -287,7 +288,7 @@ def measure_table(
     found = np.array(outputs, np.float32)
     if program.labels:
         places = {name: number for number, name in enumerate(program.labels)}
-        numbers = np.array([places.get(cell_text(cell) or "", -1) for cell in truth])
+        numbers = np.array([places.get(label_text(cell) or "", -1) for cell in truth])
         kept = numbers >= 0
         targets = numbers[kept]
     else:
