@@ -1,8 +1,8 @@
 """`python -m benchmarks [WORKLOAD…] [--fastai PYTHON] [--lightgbm PYTHON]`: print one table.
 
 PYTHON is the interpreter of an environment that has fastai, timm and the body's package (see
-`photos.py`), or LightGBM, scikit-learn and Polars (`tables.py`). Runs in a home of its
-own, so nothing is cached from before.
+`photos.py`), or LightGBM, scikit-learn and Polars (`tables.py`), and torch too (`ratings.py`).
+Runs in a home of its own, so nothing is cached from before.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from benchmarks import (
     engine,
     photos,
     programs,
+    ratings,
     series,
     small_network,
     sounds,
@@ -36,6 +37,7 @@ WORKLOADS = {
     "texts": texts.rows,
     "sounds": sounds.rows,
     "series": series.rows,
+    "ratings": ratings.rows,
 }
 
 
@@ -54,7 +56,7 @@ def main() -> None:
         os.environ["LEARNT_HOME"] = str(Path(folder) / "home")
         for name in arguments.workloads:
             print(f"{name}…", file=sys.stderr)
-            peer = arguments.lightgbm if name == "tables" else arguments.fastai
+            peer = arguments.lightgbm if name in ("tables", "ratings") else arguments.fastai
             rows += WORKLOADS[name](Path(folder), peer)
     print(table(rows))
 

@@ -3,8 +3,9 @@
     rating(u, i) = low + (high − low) · σ(μ + bᵤ + bᵢ + ⟨pᵤ, qᵢ⟩)
 
 A user's vector is one of their own, plus those of the facts about them and of the items they
-rated, whatever the rating was; likewise an item's. (Koren, Bell, Volinsky: Matrix factorization
-techniques for recommender systems, 2009; Koren: SVD++, 2008; the sigmoid's range: fastai)
+rated, whatever the rating was; likewise an item's, of the users who rated it. (Koren, Bell,
+Volinsky: Matrix factorization techniques for recommender systems, 2009; Koren: SVD++, 2008; the
+sigmoid's range: fastai)
 """
 
 import numpy as np

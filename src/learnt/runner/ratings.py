@@ -9,6 +9,7 @@ number after the last.
 import argparse
 import json
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -142,24 +143,33 @@ class RatingProgram(Program):
             name = self._item_names[self.find(item)]
             return self._say([self((user, name))], {"user": user, "item": name}, arguments)
         if like is not None:
-            return self._say(self.similar(like, count or 10), {"like": like}, arguments)
+            return self._say_similar(like, count or 10, arguments)
         return self._say(self.top(user, count or 10), {"user": user}, arguments)
 
     def _say(self, found: list[Rated], asked: dict[str, Any], arguments: argparse.Namespace) -> int:
         """Print one line an item."""
-        import sys
-
         for answer in found:
             if arguments.json:
                 print(json.dumps({"input": asked, **answer.as_dict()}))
-            elif "like" in asked:
-                print(f"{answer.similarity:.2f}  {answer.called()}")
             else:
                 print(f"{answer.value:.1f}  {answer.called()}")
-        if found and found[0].note and not arguments.json and "like" not in asked:
+        if found and found[0].note and not arguments.json:
             print(f"note: {found[0].note}", file=sys.stderr)
+        if "item" not in asked and not self.spec.get("history"):
+            print("note: who rated what is not in this program: rated items are named, too",
+                  file=sys.stderr)  # fmt: skip
         if not found:
             print("note: nothing is left: this user has rated every item", file=sys.stderr)
+        return 0
+
+    def _say_similar(self, like: str, count: int, arguments: argparse.Namespace) -> int:
+        for answer in self.similar(like, count):
+            if arguments.json:
+                facts = {"item": answer.item, "title": answer.title}
+                near = {"similarity": round(answer.similarity, 6)}
+                print(json.dumps({"input": {"like": like}, **facts, **near}))
+            else:
+                print(f"{answer.similarity:.2f}  {answer.called()}")
         return 0
 
     def _table(self, name: str, arguments: argparse.Namespace) -> int:
@@ -188,14 +198,17 @@ class RatingProgram(Program):
     def _rated_rows(
         self, chunk: list[dict[str, Cell]], user: str, item: str
     ) -> Iterator[tuple[dict[str, Cell], dict[str, Any]]]:
-        known = [row for row in chunk if _name(row[item]) in self.items]
-        answers = iter(list(self.batch((row[user], row[item]) for row in known)))
-        for row in chunk:
-            if _name(row[item]) in self.items:
-                answer = next(answers)
-                yield row, {"rating": round(answer.value, 4), "note": answer.note}
-            else:
+        numbers = [self.items.get(_name(row[item])) for row in chunk]
+        stranger = len(self.users)
+        users = [self.users.get(_name(row[user]), stranger) for row in chunk]
+        known = [(u, n, n) for u, n in zip(users, numbers, strict=True) if n is not None]
+        ratings = iter(np.stack(self.outputs(known))[:, 0].tolist() if known else [])
+        for row, who, number in zip(chunk, users, numbers, strict=True):
+            if number is None:
                 yield row, {"rating": None, "note": "this item is not known"}
+            else:
+                note = STRANGER if who == stranger else ""
+                yield row, {"rating": round(next(ratings), 4), "note": note}
 
     def _made(self, names: Sequence[str]) -> list[str]:
         """The two columns that are added, by names that are free."""

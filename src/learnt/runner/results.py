@@ -119,7 +119,6 @@ class Rated(Answer):
             "item": self.item,
             "title": self.title,
             "value": round(self.value, 6),
-            "similarity": round(self.similarity, 6),
             **({"note": self.note} if self.note else {}),
         }
 

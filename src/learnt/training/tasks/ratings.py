@@ -30,7 +30,7 @@ from learnt.training.tasks.task import Answers, Array, Indices, Parts, Progress,
 
 MODELS = ("factors",)
 WIDTH = 50
-LEARN = Recipe("adamw", 5e-3, 1.0, batch=512, warm_up=0.25, cycle_momentum=True)
+LEARN = Recipe("adamw", 5e-3, 1.5, batch=512, warm_up=0.25, cycle_momentum=True)
 STEPS = 820  # that the vectors need
 FEWEST_EPOCHS = 4
 MOST_HISTORY = 25_000_000  # users times items, up to which who rated what is told to the network
@@ -55,19 +55,25 @@ class RatingsTask(Task[Ratings]):
         return plan_ratings(self.data, budget, machine, model)
 
     def prepare(self, plan: Plan, progress: Progress) -> None:
-        data, train = self.data, self.data.split.train
-        self.known = data.user_facts.values
+        self.known = [self.data.user_facts.values, self.data.item_facts.values]
         if plan.options["history"]:
-            rated = np.zeros((len(data.users), len(data.items)), np.float32)
-            rated[data.user[train], data.item[train]] = 1
-            rated /= np.sqrt(np.maximum(1, rated.sum(1, keepdims=True)))
-            self.known = np.concatenate([self.known, rated], axis=1)
+            rated = self._rated()
+            for side, of in enumerate((rated, rated.T)):
+                share = of / np.sqrt(np.maximum(1, of.sum(1, keepdims=True)))
+                self.known[side] = np.concatenate([self.known[side], share], axis=1)
+
+    def _rated(self) -> Array:
+        """Who rated what in train: 1, else 0; (users, items)."""
+        data, train = self.data, self.data.split.train
+        rated = np.zeros((len(data.users), len(data.items)), np.float32)
+        rated[data.user[train], data.item[train]] = 1
+        return rated
 
     def network(self, plan: Plan) -> nn.Module:
         ratings = self.data.rating[self.data.split.train]
         self.model = RatingModel(
-            self.known, self.data.item_facts.values, plan.options["width"],
-            float(ratings.mean()), *self._ends(),
+            self.known[0], self.known[1], plan.options["width"], float(ratings.mean()),
+            *self._ends(),
         )  # fmt: skip
         return self.model
 
@@ -188,13 +194,14 @@ def plan_ratings(data: Ratings, budget: Budget, machine: Machine, model: str | N
     batch = int(2 ** np.clip(np.round(np.log2(train * 6 / STEPS)), 3, 12))
     steps = max(1, train // batch)
     usual = max(FEWEST_EPOCHS, round(STEPS / steps))
-    known = (items if history else 0) + data.user_facts.values.shape[1]
-    products = 6 * batch * WIDTH * (known + data.item_facts.values.shape[1])
+    facts = data.user_facts.values.shape[1] + data.item_facts.values.shape[1]
+    known = facts + (users + items if history else 0)
+    products = 6 * batch * WIDTH * known
     numbers = (users + items + known) * WIDTH  # read and written several times a step
     each = steps * (products / (machine.gflops * 1e9) + numbers * 1.5e-8 + 8e-4)
     epochs, reasons = fitting(usual, each, 0.0, budget)
     if history:
-        reasons.append("which items a user rated says much of them, whatever the ratings were")
+        reasons.append("who rated what says much of both, whatever the ratings were")
     else:
         reasons.append(f"{users:,} users × {items:,} items are too many to tell who rated what")
     return Plan(
