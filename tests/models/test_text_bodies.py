@@ -95,7 +95,6 @@ def test_the_graph_in_float_gives_the_same_features(minilm, ids, reference):
 
 
 def test_sentences_that_mean_the_same_are_near(minilm, ids):
-    """The order that the model's authors show for these very sentences."""
     features = run(minilm.onnx(), ids)
     dog, very, sunny = (features[1:4] @ features[0]).tolist()
     assert very > 0.9 > dog > 0.5 > sunny

@@ -15,32 +15,50 @@ import numpy.typing as npt
 from learnt.data.survey import in_threads
 from learnt.errors import MissingDependencyError
 from learnt.models.text_bodies import TextBody
-from learnt.training.cache import feature_cache
+from learnt.training.cache import FeatureCache, feature_cache
+from learnt.training.features import array_in_a_file
 
 Array = npt.NDArray[Any]
 Progress = Callable[[int, int], None]  # (done, of)
 TOGETHER = 16  # texts in a batch,
 TOKENS = 1024  # but no more tokens than this, or what lies between two layers leaves the caches
-PART = 4096  # texts that are tokenised at once
+PART = 4096  # texts that are tokenised, or looked up, at once
 
 
 def text_features(body: TextBody, texts: Sequence[str], progress: Progress) -> Array:
-    """The features of each text: (len(texts), body.features) float32."""
+    """The features of each text: (len(texts), body.features) float32, in a file."""
+    if not texts:
+        return np.zeros((0, body.features), np.float32)
+    features = array_in_a_file((len(texts), body.features), np.float32)
     digests = [hashlib.sha256(t.encode("utf-8", "surrogatepass")).hexdigest() for t in texts]
-    first = dict(zip(reversed(digests), reversed(range(len(texts))), strict=True))
+    first = {digest: number for number, digest in reversed([*enumerate(digests)])}
     with feature_cache(body.describe()) as cache:
-        rows = cache.known(list(first), body.features * np.dtype(np.float32).itemsize)
-        missing = [number for digest, number in sorted(first.items()) if digest not in rows]
-        progress(len(texts) - len(missing), len(texts))
+        missing = sorted(_fill(features, first, cache))
         done = len(texts) - len(missing)
-        for numbers, features in _computed(body, texts, missing):
-            fresh = {digests[i]: row.tobytes() for i, row in zip(numbers, features, strict=True)}
-            cache.keep(fresh)
-            rows |= fresh
+        progress(done, len(texts))
+        for numbers, rows in _computed(body, texts, missing):
+            features[numbers] = rows
+            cache.keep({digests[i]: row.tobytes() for i, row in zip(numbers, rows, strict=True)})
             done += len(numbers)
             progress(done, len(texts))
-    joined = b"".join([rows[digest] for digest in digests])
-    return np.frombuffer(joined, np.float32).reshape(len(texts), body.features)
+    for number, digest in enumerate(digests):
+        if first[digest] != number:
+            features[number] = features[first[digest]]
+    return features
+
+
+def _fill(features: Array, first: dict[str, int], cache: FeatureCache) -> list[int]:
+    """Put the rows that the cache has where `first` says; returns the numbers of the others."""
+    missing, digests = list[int](), list(first)
+    for at in range(0, len(digests), PART):
+        part = digests[at : at + PART]
+        found = cache.known(part, features[0].nbytes)
+        for digest in part:
+            if digest in found:
+                features[first[digest]] = np.frombuffer(found[digest], np.float32)
+            else:
+                missing.append(first[digest])
+    return missing
 
 
 def tokeniser(body: TextBody) -> Any:
