@@ -8,6 +8,9 @@ import learnt
 from learnt.data.guess import guess
 from learnt.errors import DataError, TableError
 
+ENCODINGS = {  # and what is said of them
+    "utf-16": ["UTF-16"], "utf-8-sig": [], "cp1252": ["Windows-1252, as it is not UTF-8"]
+}  # fmt: skip
 WORDS = ("good", "fine", "nice", "great", "bad", "poor", "dull", "weak")
 
 
@@ -147,19 +150,19 @@ def test_folders_of_text_files_are_classes_whatever_their_encoding(tmp_path):
     others = [f"ein übler Film, Nummer {i}" for i in range(5)]
     plain = learnt.Texts(folder(tmp_path / "a", gut=texts, schlecht=others))
     assert plain.classes == ["gut", "schlecht"]
-    for encoding in ("utf-16", "utf-8-sig", "cp1252"):
+    for encoding, notes in ENCODINGS.items():
         data = learnt.Texts(folder(tmp_path / encoding, encoding, gut=texts, schlecht=others))
         assert data.fingerprint() == plain.fingerprint()
-    assert data.notes == ["10 files are not in UTF-8 and were read as Windows-1252"]
+        assert data.notes == [f"10 files were read as {note}" for note in notes]
 
 
 def test_files_that_are_no_texts_are_left_out_if_few_and_an_error_if_many(tmp_path):
     texts = [f"film number {i}" for i in range(12)]
     home = folder(tmp_path / "some", a=texts, b=[f"another {text}" for text in texts])
-    (home / "a" / "0.txt").write_bytes(b"\x89PNG\r\n")
+    (home / "a" / "0.txt").write_bytes(b"\x89PNG\r\n\0")
     (home / "b" / "cat.png").write_bytes(b"")
     notes = learnt.Texts(home).notes
-    assert any("0.txt is not a text but a PNG picture" in note for note in notes)
+    assert any("0.txt is no text but binary" in note for note in notes)
     assert "passed over 1 files that are no texts" in notes
     for number in range(6):
         (home / "a" / f"{number}.txt").write_bytes(b"\0\1\2")

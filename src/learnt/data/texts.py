@@ -20,8 +20,9 @@ from learnt.data.source import Source
 from learnt.data.split import FRACTIONS, SIDES, Indices, Split, stratified
 from learnt.data.text_columns import Row, label_of, rows_of, text_of
 from learnt.errors import DataError
-from learnt.runner.plain import CHARACTERS, fit, read_text
+from learnt.runner.plain_text import read_text
 from learnt.runner.text import shown
+from learnt.runner.wordpieces import CHARACTERS, fit
 
 FEWEST = 3  # different texts of a class: one a side
 WORDS_A_CELL = 1.5  # on average, for a table to be taken for texts
@@ -243,17 +244,16 @@ def _from_folder(source: Path, notes: list[str]) -> list[Row]:
     files = [e for e in found if os.path.splitext(e.path)[1].lower() not in other]
     if len(files) < len(found):
         notes.append(f"passed over {len(found) - len(files)} files that are no texts")
-    rows, bad, odd = [], [], 0
+    rows, bad, odd = [], [], Counter[str]()
     for example in files:
         try:
             text, how = read_text(example.path)
         except DataError as error:
             bad.append(str(error))
             continue
-        odd += bool(how)
+        odd[how] += 1
         rows.append(Row(text, example.label, example.side or "", ""))
-    if odd:
-        notes.append(f"{odd} files are not in UTF-8 and were read as Windows-1252")
+    notes += [f"{count} files were read as {how}" for how, count in odd.items() if how]
     if bad:
         check_bad(len(bad), len(files), f"cannot be read as text, such as {bad[0]}", notes)
     return rows

@@ -19,12 +19,12 @@ import numpy as np
 
 from learnt.errors import DataError, ProgramError
 from learnt.runner.archive import Archive
-from learnt.runner.plain import MAX_FILE, decoded, fit, read_text
+from learnt.runner.plain_text import MAX_FILE, decoded, read_text, whole
 from learnt.runner.program import BATCH, Array, Feeds, Program
 from learnt.runner.results import Result
 from learnt.runner.rows import open_rows, open_table
 from learnt.runner.text import shown
-from learnt.runner.wordpieces import Tokenizer, letters, padded
+from learnt.runner.wordpieces import Tokenizer, fit, letters, padded
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq", ".csv.gz", ".tsv.gz")
 FILES = (".txt", ".md")
@@ -70,21 +70,26 @@ class TextProgram(Program):
 
     def read(self, source: str | bytes | os.PathLike[str]) -> Reading:
         """A text, cut into words; DataError where there is none."""
-        text, note = source, ""
+        text, how = source, ""
         if isinstance(text, os.PathLike):
-            text, note = read_text(text)
+            text, how = read_text(text)
         elif isinstance(text, bytes):
-            text, note = decoded(text[:MAX_FILE], "the text")
+            try:
+                text, how = decoded(whole(text[:MAX_FILE]))
+            except DataError as error:
+                raise DataError(f"the text {error}") from None
         if not isinstance(text, str):
             raise DataError(
                 f"a text must be a str, or bytes or a path; got {type(source).__name__}"
             )
         if not text.strip():
-            raise DataError("a text must have at least one letter; it is empty")
+            raise DataError("the text is empty: it must have at least one letter")
+        notes = [f"read as {how}"] if how else []
         if len(text) > self.characters:
             cut = f"only the first {self.characters:,} of {len(text):,} characters were read"
-            note = f"{note}; {cut}" if note else cut
-        return reading(fit(text, self.characters), self.cutters, self.letters, note)
+            notes.append(cut)
+        fitting = fit(text, self.characters)
+        return reading(fitting, self.cutters, self.letters, "; ".join(notes))
 
     def feeds(self, items: Sequence[Reading]) -> Iterator[Feeds]:
         """Padded to the longest of each batch."""
@@ -213,8 +218,8 @@ def _texts(name: str) -> Iterator[tuple[str, Any]]:
     """The texts that an argument stands for, each with what to call it."""
     if name == "-":
         while line := sys.stdin.buffer.readline(MAX_FILE):
-            text = decoded(line, "a line of standard input")[0].rstrip("\r\n")
-            yield _name(text), text
+            text = line.rstrip(b"\r\n")
+            yield _name(text.decode("utf-8", "replace")), text
     elif name.lower().endswith(FILES) and os.path.isfile(name):
         yield name, Path(name)
     else:

@@ -7,6 +7,7 @@ number is looked up whole, or as pieces.  (Devlin et al. 2019)
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ MAX_VOCABULARY = 500_000
 MAX_WORD = 1000  # characters of a word that is cut into pieces
 MAX_ADDED = 1000  # special words
 MAX_TEMPLATE = 16  # of them around a text
+CHARACTERS = 32_768  # of a text that are looked at
+LONE = re.compile("[\ud800-\udfff]")  # halves of characters, which are no text by themselves
 
 
 class Tokenizer:
@@ -108,3 +111,9 @@ def letters(text: str, limit: int) -> Array:
         text = "".join(letter if letter.isprintable() else " " for letter in text)
     plain = " ".join(text.split())
     return np.frombuffer(f" {plain} "[:limit].encode("utf-32-le"), np.int32)
+
+
+def fit(text: str, characters: int = CHARACTERS) -> str:
+    """The beginning of a text, so many characters of it, without halves of characters."""
+    text = text[:characters]
+    return text if text.isascii() else LONE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -18,9 +18,8 @@ from learnt.models import wordbag
 from learnt.models.ragged import Array, Indices, Ragged
 from learnt.models.text_bodies import TextBody
 from learnt.models.wordbag import LetterRows, TextNetwork, WordRows
-from learnt.runner.plain import CHARACTERS
 from learnt.runner.texts import Reading, reading
-from learnt.runner.wordpieces import Tokenizer, letters
+from learnt.runner.wordpieces import CHARACTERS, Tokenizer, letters
 from learnt.training.text_features import text_features
 
 Progress = Callable[[int, int], None]  # (done, of)
