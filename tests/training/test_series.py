@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.datasets import load_wine
 from sklearn.neighbors import KNeighborsClassifier
 
 import learnt
 from learnt.data.guess import guess
+from learnt.data.look import Look
 from learnt.data.series import files_of
 from learnt.errors import DataError, ProgramError, TableError
 from learnt.runner.archive import parse_archive
@@ -171,10 +173,19 @@ def test_a_table_of_numbered_columns_is_recognised(
         frame.write_parquet(source)
     found, why = guess(frame if kind == "frame" else source)
     assert found is learnt.Series
-    assert "numbered: moments of series" in why
+    assert "are numbered and neighbours are alike: moments of series" in why
     data = learnt.Series(frame if kind == "frame" else source)
     assert [len(data.split[side]) for side in ("train", "valid", "test")] == [106, 22, 22]
     assert data.series.shape == (150, 1, 150)
+
+
+def test_a_table_of_numbered_facts_is_not_taken_for_series(tmp_path: Path) -> None:
+    data = load_wine()
+    names = {name: f"x{i}" for i, name in enumerate(data.feature_names)}
+    facts = pl.DataFrame(data.data, list(names.values())).with_columns(label=data.target)
+    facts.write_csv(tmp_path / "wine.csv")
+    assert learnt.Series.recognise(Look(tmp_path / "wine.csv")) is None
+    assert learnt.Series.recognise(Look(facts)) is None
 
 
 def test_lengths_gaps_and_constant_rows_are_noted(tmp_path: Path) -> None:
