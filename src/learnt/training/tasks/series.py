@@ -31,9 +31,9 @@ from learnt.runner.program import Program
 from learnt.runner.text import shown
 from learnt.training.evaluations import of_classes
 from learnt.training.features import array_in_a_file
-from learnt.training.metrics import Evaluation, accuracy
+from learnt.training.metrics import Evaluation
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
-from learnt.training.tasks.classes import class_table, commonest, gathered, softmax
+from learnt.training.tasks.classes import class_table, gathered, softmax
 from learnt.training.tasks.task import (
     Answers,
     Array,
@@ -204,9 +204,9 @@ def measure_series(
             else:
                 unknown.add(one.label)
 
-    answers = [numbers[result.label] for result in program.batch(known())]
+    found = [list(result.probabilities.values()) for result in program.batch(known())]
     some = ", ".join(map(shown, sorted(unknown)[:10]))
-    if not answers:
+    if not found:
         raise DataError(
             f"the program knows the classes {', '.join(map(shown, program.labels[:10]))}; "
             f"{shown(source)} has only {some or 'none'}"
@@ -214,9 +214,7 @@ def measure_series(
     if unknown:
         notes.append(f"passed over series of classes that the program does not know: {some}")
     truth = np.array(targets)
-    return accuracy(
-        np.array(answers), truth, program.labels, commonest(truth), noun="series"
-    ), notes
+    return of_classes(np.array(found), truth, program.labels, truth, noun="series"), notes
 
 
 def plan_series(
