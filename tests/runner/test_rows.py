@@ -194,6 +194,15 @@ def test_a_path_that_is_no_file_is_an_error(tmp_path: Path, monkeypatch, name):
         open_rows(name)
 
 
+def test_a_table_without_rows_and_what_was_odd_are_said_when_all_is_read(capsys):
+    with open_rows("é,b\n".encode("latin-1")) as rows:
+        assert list(rows.chunks()) == []
+        rows.say()
+    first, second = capsys.readouterr().err.splitlines()
+    assert "such bytes were read as Windows-1252" in first
+    assert second == "note: the table has no rows, so there are no answers"
+
+
 def test_rows_before_a_bad_one_come_first():
     with open_rows(b"a,b\n1,2\n3,4\n5\n") as rows:
         chunks = rows.chunks()

@@ -186,6 +186,7 @@ class RatingProgram(Program):
                         asked = {"user": row[user], "item": row[item]}
                         facts = {"value": answer["rating"], "note": answer["note"]}
                         print(json.dumps({"input": asked, **facts}))
+                rows.say()
                 return 2 if unknown else 0
             with open_table(arguments.out, names) as write:
                 for chunk in rows.chunks():
@@ -193,6 +194,7 @@ class RatingProgram(Program):
                         unknown += answer["rating"] is None
                         made = (answer["rating"], answer["note"])
                         write({**row, **dict(zip(self._made(rows.names), made, strict=True))})
+            rows.say()
         return 2 if unknown else 0
 
     def _rated_rows(

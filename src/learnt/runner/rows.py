@@ -60,12 +60,13 @@ class Rows:
     def chunks(self, size: int = CHUNK) -> Iterator[list[dict[str, Cell]]]:
         """Rows as dicts, up to `size` at a time; those before a bad row come before its error."""
         chunk: list[dict[str, Cell]] = []
-        names, end = self.names, self.read() + CHUNK_CHARACTERS
+        names, end, any_row = self.names, self.read() + CHUNK_CHARACTERS, False
         try:
             for cells in self._records:
                 chunk.append(dict(zip(names, cells, strict=True)))
                 if len(chunk) >= size or self.read() > end:
                     yield chunk
+                    any_row = True
                     chunk, end = [], self.read() + CHUNK_CHARACTERS
         except TableError:
             if chunk:
@@ -73,6 +74,13 @@ class Rows:
             raise
         if chunk:
             yield chunk
+        elif not any_row:
+            self.notes.append("the table has no rows, so there are no answers")
+
+    def say(self) -> None:
+        """Print the notes to standard error; when all is read, as some come late."""
+        for note in self.notes:
+            print(f"note: {note}", file=sys.stderr)
 
     def close(self) -> None:
         """Close the file."""

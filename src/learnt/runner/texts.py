@@ -149,15 +149,15 @@ class TextProgram(Program):
     def _table(self, path: str, arguments: argparse.Namespace) -> int:
         """A table in, a table out, some rows at a time: its columns, and the answers."""
         with open_rows(path) as rows:
-            for note in rows.notes:
-                print(f"note: {note}", file=sys.stderr)
             column = _column(rows.names, arguments.text or self.column, path)
             found = (
                 {**row, SOURCE: "" if row[column] is None else str(row[column])}
                 for chunk in rows.chunks()
                 for row in chunk
             )
-            return self._write(found, rows.names, arguments)
+            code = self._write(found, rows.names, arguments)
+            rows.say()
+        return code
 
     def _write(
         self, rows: Iterable[dict[str, Any]], names: list[str], arguments: argparse.Namespace
