@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks import (
     digits,
     engine,
+    masks,
     photos,
     programs,
     ratings,
@@ -33,6 +34,7 @@ WORKLOADS = {
     "digits": digits.rows,
     "programs": programs.rows,
     "photos": photos.rows,
+    "masks": masks.rows,
     "tables": tables.rows,
     "texts": texts.rows,
     "sounds": sounds.rows,

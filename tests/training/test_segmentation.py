@@ -160,9 +160,15 @@ def test_maps_are_bytes_about_128(scenes):
 def test_the_plan_chooses_by_size_and_number(summary, model, size):
     made = plan_masks(summary, Budget(), Machine())
     assert (made.model, made.options["size"]) == (model, size)
-    assert made.epochs * (summary.train // made.recipe.batch) >= 400
+    assert made.epochs * (summary.train // made.recipe.batch) >= 360
 
 
 def test_equal_seeds_give_equal_programs(few):
     a, b = (learnt.Learner(learnt.Masks(few)).fit(epochs=1).program().onnx for _ in range(2))
     assert a == b
+
+
+def test_a_run_is_found_again_with_its_masks(few):
+    learner = learnt.Learner(learnt.Masks(few)).fit(epochs=1)
+    again = learnt.Learner.resume(learner.run.name).fit()
+    assert again.evaluate().value == learner.evaluate().value
