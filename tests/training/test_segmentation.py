@@ -15,6 +15,7 @@ from learnt.data.legend import VOID
 from learnt.data.prepare import Preparation
 from learnt.errors import DataError, OutputError
 from learnt.models.bodies import Body, body
+from learnt.training.cache import cache_file, feature_cache
 from learnt.training.maps import BodyMaps
 from learnt.training.overlap import counted, of_overlap
 from learnt.training.plan import Budget, Machine
@@ -122,19 +123,34 @@ def test_a_unet_learns_from_scratch_and_its_program_answers_alike(few):
     assert program(few / "pictures" / "0000.jpg").numbers.shape == (96, 96)
 
 
-def test_maps_are_computed_once_a_picture(mask_learner, scenes, monkeypatch):
+def test_maps_are_computed_once_a_picture_and_again_where_the_cache_was_emptied(few, monkeypatch):
+    data = learnt.Masks(few)
+    inputs = BodyMaps(Preparation(192, 3), body("efficientnet-lite0"))
+    some = np.array([5, 2])
+    before = inputs.gather(data, lambda done, of: None)[some]
+
     def refuse(self: Body, size: int) -> bytes:
         pytest.fail("the body was asked for again")
 
-    monkeypatch.setattr(Body, "maps_onnx", refuse)
-    data = learnt.Masks(scenes)
+    with monkeypatch.context() as patch:
+        patch.setattr(Body, "maps_onnx", refuse)
+        rows = BodyMaps(inputs.preparation, inputs.body).gather(data, lambda done, of: None)
+        assert (rows[some] == before).all()
+    cache_file(inputs.depends()).unlink()
+    assert (rows[some] == before).all()
+
+
+def test_pictures_that_change_while_a_program_learns_are_an_error(few, tmp_path):
+    shutil.copytree(few, tmp_path / "few")
+    data = learnt.Masks(tmp_path / "few")
     inputs = BodyMaps(Preparation(192, 3), body("efficientnet-lite0"))
     rows = inputs.gather(data, lambda done, of: None)
-    some = np.array([5, 2])
-    assert (rows[some] == mask_learner.task.rows[some]).all()
-    rows.digests[5] = "gone"
-    with pytest.raises(OutputError, match="was changed meanwhile"):
-        _ = rows[some]
+    with feature_cache(inputs.depends()) as cache:
+        cache.connection.execute("DELETE FROM features")
+        cache.connection.commit()
+    data.pictures[3].path.unlink()
+    with pytest.raises(OutputError, match="were changed while the program learnt"):
+        _ = rows[np.array([3])]
 
 
 def test_maps_are_bytes_about_128(scenes):

@@ -20,23 +20,6 @@ from learnt.training.features import BodyFeatures, Pictures, Progress
 Bytes = npt.NDArray[np.uint8]
 
 
-class MapRows:
-    """Rows of maps in the cache, by the numbers of their pictures: rows[numbers] is (N, M)."""
-
-    def __init__(self, facts: dict[str, Any], digests: Sequence[str], width: int) -> None:
-        self.facts, self.digests, self.width = facts, digests, width
-
-    def __getitem__(self, numbers: npt.NDArray[np.int64]) -> Bytes:
-        wanted = [self.digests[number] for number in numbers]
-        with feature_cache(self.facts) as cache:
-            found = cache.known(wanted, self.width)
-        if not found.keys() >= set(wanted):
-            raise OutputError(
-                "the cache of features was changed meanwhile: start again, and they are made anew"
-            )
-        return np.stack([np.frombuffer(found[digest], np.uint8) for digest in wanted])
-
-
 class BodyMaps(BodyFeatures):
     """The model sees the maps of a frozen body: (N, numbers of all maps) bytes."""
 
@@ -47,20 +30,51 @@ class BodyMaps(BodyFeatures):
         self.shapes = map_shapes(preparation.size)
         self.width = sum(c * h * w for c, h, w in self.shapes)
 
-    def gather(self, images: Pictures, progress: Progress) -> MapRows:
-        """Compute what is not in the cache yet; bad pictures are left out."""
+    def gather(self, images: Pictures, progress: Progress) -> "MapRows":
+        """The maps of all pictures, computed where the cache has none; bad ones are left out."""
+        images.leave_out(self.compute(images, progress))
+        return MapRows(self, images)
+
+    def compute(self, images: Pictures, progress: Progress) -> dict[int, str]:
+        """Fill the cache; what is wrong with pictures, by their numbers."""
         bad: dict[int, str] = {}
-        with feature_cache(self._facts()) as cache:
+        with feature_cache(self.depends()) as cache:
             for number, answer in enumerate(self._answers(images, cache)):
                 if isinstance(answer, str):
                     bad[number] = answer
                 progress(number + 1, len(images))
-        images.leave_out(bad)
-        digests = [picture.digest for picture in images.pictures]
-        return MapRows(self._facts(), digests, self.width)
+        return bad
+
+    def depends(self) -> dict[str, Any]:
+        """What the maps depend on."""
+        return self._facts()
 
     def model(self) -> bytes:
         return self.body.maps_onnx(self.preparation.size)
 
     def _facts(self) -> dict[str, Any]:
         return {**super()._facts(), "maps": self.shapes}
+
+
+class MapRows:
+    """Rows of maps in the cache, by the numbers of their pictures: rows[numbers] is (N, M).
+
+    What somebody took out of the cache meanwhile is computed again.
+    """
+
+    def __init__(self, maps: BodyMaps, images: Pictures) -> None:
+        self.maps, self.images = maps, images
+
+    def __getitem__(self, numbers: npt.NDArray[np.int64]) -> Bytes:
+        wanted = [self.images.pictures[number].digest for number in numbers]
+        found = self._known(wanted)
+        if not found.keys() >= set(wanted):
+            self.maps.compute(self.images, lambda done, of: None)
+            found = self._known(wanted)
+        if not found.keys() >= set(wanted):
+            raise OutputError("pictures were changed while the program learnt: start again")
+        return np.stack([np.frombuffer(found[digest], np.uint8) for digest in wanted])
+
+    def _known(self, digests: Sequence[str]) -> dict[str, bytes]:
+        with feature_cache(self.maps.depends()) as cache:
+            return cache.known(digests, self.maps.width)
