@@ -74,6 +74,7 @@ def novels(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("emma.txt", "persuasion.txt"):
         text = (learnt.get_data("austen") / name).read_text(encoding="utf-8")
         (folder / name).write_text(text[:15_000], encoding="utf-8")
+    return folder
 
 
 @pytest.fixture(scope="session")
