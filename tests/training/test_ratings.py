@@ -12,13 +12,14 @@ from sklearn.metrics.pairwise import cosine_similarity
 import learnt
 from learnt.data.ratings import Ratings
 from learnt.engine.tensor import Tensor
-from learnt.errors import UsageError
+from learnt.errors import Interrupted, UsageError
 from learnt.models.ratings import FinishedModel, RatingModel
 from learnt.runner.ratings import RatingProgram
 from learnt.training.learner import Learner
+from learnt.training.loop import Callback, Loop
 from learnt.training.plan import Budget, Machine
-from learnt.training.ranking import DAMPING, Ranking, means_of
-from learnt.training.tasks.ratings import _runs, plan_ratings
+from learnt.training.ranking import DAMPING, Ranking, differences
+from learnt.training.tasks.ratings import RatingsTask, _runs, plan_ratings
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,8 @@ def test_the_means_without_learning_are_those_of_pandas(some: Ratings) -> None:
     user = frame.groupby("u").rest.agg(lambda r: r.sum() / (len(r) + DAMPING))
     users, items = pd.Series(some.user[test]), pd.Series(some.item[test])
     wanted = mean + items.map(item).fillna(0) + users.map(user).fillna(0)
-    assert np.allclose(means_of(some, train, some.user[test], some.item[test]), wanted, atol=1e-4)
+    found, of_user, of_item = differences(some, train)
+    assert np.allclose(found + of_user[users] + of_item[items], wanted, atol=1e-4)
 
 
 def test_ndcg_is_that_of_scikit_learn() -> None:
@@ -146,7 +148,8 @@ def test_ndcg_is_that_of_scikit_learn() -> None:
 def test_the_model_is_its_equation() -> None:
     random = np.random.default_rng(0)
     users, items = (random.random((n, 3), dtype=np.float32) for n in (4, 5))
-    model = RatingModel(users, items, 6, usual=3.0, low=1, high=5)
+    apart = (random.random(4, dtype=np.float32), random.random(5, dtype=np.float32))
+    model = RatingModel((users, items), apart, 6, usual=3.0, low=1, high=5)
     for parameter in model.parameters():
         parameter.array[...] = random.normal(size=parameter.shape)
     u, i = np.array([0, 3]), np.array([4, 1])
@@ -154,6 +157,8 @@ def test_the_model_is_its_equation() -> None:
     for things, known in ((model.users, users), (model.items, items)):
         tables.append(things.own.weight.array + known @ things.of_known.array)
     p, q = tables[0][u], tables[1][i]
+    p[:, 6] += apart[0][u] / 1.25  # 5/4: the slope of 0.5 + 5 σ(x) at 0
+    q[:, 6] += apart[1][i] / 1.25
     score = (p[:, :6] * q[:, :6]).sum(1) + p[:, 6] + q[:, 6]
     wanted = 0.5 + 5 / (1 + np.exp(-score))  # σ(0) is the usual rating: 3
     assert np.allclose(model(Tensor(u), Tensor(i)).array, wanted, atol=1e-5)
@@ -204,3 +209,37 @@ def test_a_split_of_nothing_to_rank_gives_no_figures(some: Ratings) -> None:
     nothing = some.split.test[:0]
     ranking = Ranking(some, before=some.split.train, wanted=nothing)
     assert ranking.figures(lambda users: np.zeros((len(users), len(some.items)))) == {}
+
+
+def test_before_it_learns_anything_it_answers_with_the_means(some: Ratings) -> None:
+    task = RatingsTask(some)
+    plan = task.plan(Budget(), Machine(), None)
+    task.prepare(plan, lambda done, of: None)
+    (user, item), targets = task.batch(some.split.test)
+    answers = task.network(plan)(Tensor(user), Tensor(item)).array
+    mean, of_user, of_item = differences(some, some.split.train)
+    means = mean + of_user[user] + of_item[item]
+    errors = [np.sqrt(np.mean((a - targets) ** 2)) for a in (answers, means)]
+    assert errors[0] == pytest.approx(errors[1], rel=0.01)
+    assert np.corrcoef(answers, means)[0, 1] > 0.99
+
+
+def test_a_training_that_was_stopped_goes_on_to_the_very_same_program(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    table = {"user": random.integers(0, 20, 300), "item": random.integers(0, 30, 300),
+             "rating": random.integers(1, 6, 300)}  # fmt: skip
+    pl.DataFrame(table).write_csv(tmp_path / "ratings.csv")
+
+    class Stop(Callback):
+        """Ends the training in the second epoch."""
+
+        def after_step(self, loop: Loop) -> None:
+            if loop.epoch == 1 and loop.step == 3:
+                raise Interrupted("enough")
+
+    whole = Learner(Ratings(tmp_path / "ratings.csv")).fit(epochs=3).program().archive.data
+    stopped = Learner(Ratings(tmp_path / "ratings.csv"), callbacks=[Stop()])
+    with pytest.raises(Interrupted):
+        stopped.fit(epochs=3)
+    resumed = Learner.resume(stopped.run.name).fit()
+    assert resumed.program().archive.data == whole

@@ -24,13 +24,18 @@ START = 0.01  # the spread of the first vectors
 class Things(nn.Module):
     """Users or items: what is known of each, (N, F), and a vector of `width` and a bias of each.
 
-    vₙ = eₙ + Σ_f xₙ_f · w_f; the bias is the last number of the vector.
+    vₙ = sₙ + eₙ + Σ_f xₙ_f · w_f; the bias is the last number of the vector. Only the biases have
+    a start s (N), so where there is little to learn from, that is what remains.
     """
 
     known: Tensor
+    start: Tensor
 
-    def __init__(self, known: Array, width: int) -> None:
+    def __init__(self, known: Array, width: int, start: Array) -> None:
         super().__init__()
+        starts = np.zeros((len(known), width + 1), np.float32)
+        starts[:, -1] = start
+        self.register_buffer("start", Tensor(starts), persistent=False)
         self.own = nn.Embedding(len(known), width + 1)
         nn.init.normal_(self.own.weight, std=START)
         self.of_known = nn.Parameter(torch.randn(known.shape[1], width + 1) * START)
@@ -38,32 +43,44 @@ class Things(nn.Module):
 
     def forward(self, numbers: Tensor) -> Tensor:
         """Vectors with their biases, (B, width + 1), of those numbers (B)."""
-        vectors: Tensor = self.own(numbers)
+        vectors: Tensor = self.own(numbers) + self.start[numbers]
         if len(self.of_known):
             vectors = vectors + self.known[numbers] @ self.of_known
         return vectors
 
     def vectors(self) -> Array:
         """Those of all, (N, width + 1)."""
-        found: Array = self.own.weight.array + self.known.array @ self.of_known.array
+        own = self.start.array + self.own.weight.array
+        found: Array = own + self.known.array @ self.of_known.array
         return found
 
 
 class RatingModel(nn.Module):
     """What each user would rate each item: numbers of users (B), of items (B) → ratings (B).
 
-    `usual` is the mean rating, `low` and `high` the least and the most there are.
+    `known` (U, F) and (I, F) is what is known of users and of items; `usual` the mean rating, and
+    `apart` (U) and (I) by how much the ratings of each differ from it; `low` and `high` are the
+    least and the most there are.
     """
 
     def __init__(
-        self, users: Array, items: Array, width: int, usual: float, low: float, high: float
+        self,
+        known: tuple[Array, Array],
+        apart: tuple[Array, Array],
+        width: int,
+        usual: float,
+        low: float,
+        high: float,
     ) -> None:
         super().__init__()
-        self.users, self.items = Things(users, width), Things(items, width)
         self.low = low - (high - low) * STRETCH
         self.range = (high - low) * (1 + 2 * STRETCH)
         share = (usual - self.low) / self.range
         self.usual = float(np.log(share / (1 - share)))  # the sigmoid's inverse
+        slope = self.range * share * (1 - share)  # of the rating there
+        users, items = (a / slope for a in apart)
+        self.users = Things(known[0], width, users)
+        self.items = Things(known[1], width, items)
 
     def forward(self, user: Tensor, item: Tensor) -> Tensor:
         """The ratings (B)."""

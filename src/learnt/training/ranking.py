@@ -80,18 +80,15 @@ class Ranking:
         return {int(user): found.get(int(user), np.zeros(0, np.int64)) for user in self.users}
 
 
-def means_of(
-    data: Ratings, numbers: Indices, users: Indices, items: Indices
-) -> npt.NDArray[np.float64]:
-    """What anybody could predict without learning, for pairs of user and item (N): the mean of
-    the ratings `numbers`, and by how much the item's and the user's differ from it; few count
-    less."""
-    mean = float(data.rating[numbers].mean())
+def differences(data: Ratings, numbers: Indices) -> tuple[float, Array, Array]:
+    """What there is to know without learning, of the ratings `numbers`: their mean, and by how
+    much those of each user and of each item differ from it; few ratings count less."""
+    mean = float(data.rating[numbers].mean(dtype=np.float64))
     rest = data.rating[numbers].astype(np.float64) - mean
     of_item = _damped(data.item[numbers], rest, len(data.items))
     rest = rest - of_item[data.item[numbers]]
     of_user = _damped(data.user[numbers], rest, len(data.users))
-    return np.asarray(mean + of_item[items] + of_user[users])
+    return mean, of_user.astype(np.float32), of_item.astype(np.float32)
 
 
 def _damped(numbers: Indices, rest: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
