@@ -9,6 +9,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 import learnt as library
 from benchmarks.timing import Row, Times, command, in_turns, learnt
 
@@ -58,7 +60,8 @@ def _lightgbm(folder: Path, source: Path, label: str, seed: int, python: str) ->
     for side in ("train", "test"):
         numbers = data.split[side]
         labels = [data.classes[t] if data.classes else t for t in data.targets[numbers]]
-        data.frame[numbers].with_columns(answer=labels).write_parquet(folder / f"{side}.parquet")
+        rows = data.frame[numbers].with_columns(pl.Series("answer", labels))
+        rows.write_parquet(folder / f"{side}.parquet")
     script = Path(__file__).with_name("tables_lightgbm.py")
     answer: dict[str, float] = json.loads(command(python, script, folder)())
     return answer
