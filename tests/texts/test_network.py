@@ -9,6 +9,7 @@ from sklearn.naive_bayes import MultinomialNB
 import learnt.engine as torch
 from learnt.data.vocabulary import learnt_tokenizer
 from learnt.engine import nn
+from learnt.engine.autograd import apply
 from learnt.engine.onnx import export
 from learnt.models import wordbag
 from learnt.models.ragged import Ragged
@@ -88,6 +89,22 @@ def test_buckets_keep_what_is_commonest_where_there_is_not_room_for_all():
     assert (used[70:] > 0).all()
     assert not used[:69].any()
     assert sorted(used[used > 0]) == list(range(7, 7 + np.count_nonzero(used)))
+
+
+@pytest.mark.parametrize("classes", [2, 20])
+def test_a_sum_of_rows_is_the_embedding_summed_and_so_is_its_gradient(classes):
+    random = np.random.default_rng(0)
+    table = random.normal(size=(50, classes)).astype(np.float32)
+    table[0] = 0
+    rows = torch.tensor(random.integers(0, 50, (6, 30)))
+    weights = torch.tensor(random.normal(size=(6, classes)).astype(np.float32))
+    ours, theirs = nn.Parameter(torch.tensor(table)), nn.Parameter(torch.tensor(table))
+    found = apply(wordbag.RowSum(), ours, rows)
+    expected = nn.functional.embedding(rows, theirs, padding_idx=0).sum(1)
+    np.testing.assert_allclose(found.detach().numpy(), expected.detach().numpy(), atol=1e-5)
+    (found * weights).sum().backward()
+    (expected * weights).sum().backward()
+    np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), atol=1e-5)
 
 
 def test_a_bag_is_the_sum_of_its_rows_by_the_root_of_their_number():

@@ -14,7 +14,10 @@ import numpy.typing as npt
 
 import learnt.engine as torch
 from learnt.engine import nn
+from learnt.engine.autograd import apply
 from learnt.engine.nn import functional as F
+from learnt.engine.op import Grads, GraphBuilder, Op
+from learnt.engine.ops.pick import scatter_rows
 from learnt.engine.tensor import Tensor
 from learnt.models.ragged import Ragged
 
@@ -27,6 +30,7 @@ FACTOR = 1_000_003
 PRIME = 2**31 - 1
 SPARSE = 8  # buckets for each that is in use: what was never seen seldom meets one of those
 MAX_BUCKETS = 1 << 20
+FEW_COLUMNS = 8  # of a table, up to which they are looked up one by one
 MAX_NUMBERS = 12_000_000  # in a table: rows times classes
 
 
@@ -155,6 +159,38 @@ class LetterRows(nn.Module):
         return rows * torch.cat(there, 1)
 
 
+class RowSum(Op):
+    """z = Σᵣ W[iᵣ], of each text; ∂L/∂W adds up ∂L/∂z at every row that was taken, but for row 0.
+
+    Shapes: W (V, K), i (N, R), z (N, K). As F.embedding(i, W, 0).sum(1), but column by column
+    where these are few: two to four times as fast as with an array (N, R, K) between.
+    """
+
+    def forward(self, weight: Array, rows: Array) -> Array:
+        self.shape, self.rows = weight.shape, rows
+        if weight.shape[1] > FEW_COLUMNS:
+            found: Array = np.take(weight, rows, axis=0).sum(1)
+            return found
+        columns = [np.ascontiguousarray(column).take(rows).sum(1) for column in weight.T]
+        return np.stack(columns, 1)
+
+    def backward(self, grad: Array) -> Grads:
+        (size, columns), (n, r) = self.shape, self.rows.shape
+        if columns > FEW_COLUMNS:
+            dw = scatter_rows(
+                self.shape, self.rows, np.broadcast_to(grad[:, None], (n, r, columns))
+            )
+        else:
+            rows, each = self.rows.reshape(-1), (np.repeat(g, r) for g in grad.T)
+            dw = np.stack([np.bincount(rows, g, size) for g in each], 1).astype(grad.dtype)
+        dw[0] = 0
+        return dw, None
+
+    def onnx(self, graph: GraphBuilder, weight: str, rows: str) -> str:
+        taken = graph.add("Gather", weight, rows, axis=0)
+        return graph.add("ReduceSum", taken, graph.constant([1], "int64"), keepdims=0)
+
+
 class Bag(nn.Module):
     """Rows of a text (N, R), 0 where there is none, → scores (N, K): Σ table[row] / √n.
 
@@ -167,7 +203,7 @@ class Bag(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         count = (rows > 0).sum(1, keepdim=True).clamp(min=1)
-        scores = F.embedding(rows, self.table, padding_idx=0).sum(1)  # (N, K)
+        scores = apply(RowSum(), self.table, rows)  # (N, K)
         return scores / count.float().sqrt()
 
 

@@ -44,7 +44,7 @@ FEW = 500  # training texts, up to which also words that occur once are kept
 STEPS = 580  # of SGD that texts need, about
 RECIPE = Recipe("adamw", 3e-3, 0.0, batch=64, warm_up=0.25, cycle_momentum=False)
 AT_ONCE = 6_000_000  # numbers that a batch may look up
-EACH = 4e-8  # seconds for one of them, forward and backward
+EACH = 1e-8  # seconds for one of them, forward and backward
 PIECE = 4  # letters of a piece of a word, as MiniLM takes them
 PIECE_OPERATIONS = 12e6  # for each
 SLOWER_HEAD = 3  # times, than the bags
