@@ -119,6 +119,7 @@ class BodyFeatures:
     """The model sees what a frozen body makes of each view: (N, views, features) float32."""
 
     dtype: np.dtype[Any] = np.dtype(np.float32)
+    at_once = 64  # views that the body takes together
 
     def __init__(self, preparation: Preparation, body: Body, views: Sequence[str]) -> None:
         self.preparation, self.body, self.views = preparation, body, tuple(views)
@@ -206,7 +207,10 @@ class _Computer:
             seen = (VIEWS[view](picture) for view in self.inputs.views)
             views[number] = [self.prepare(np.ascontiguousarray(view)) for view in seen]
         if views:
-            features = self._run(np.stack([view for several in views.values() for view in several]))
+            every = np.stack([view for several in views.values() for view in several])
+            step = self.inputs.at_once
+            parts = [self._run(every[at : at + step]) for at in range(0, len(every), step)]
+            features = np.concatenate(parts)
             by_picture = features.reshape(len(views), len(self.inputs.views), -1)
             answers.update(zip(views, by_picture, strict=True))
         return answers

@@ -24,6 +24,7 @@ class BodyMaps(BodyFeatures):
     """The model sees the maps of a frozen body: (N, numbers of all maps) bytes."""
 
     dtype = np.dtype(np.uint8)
+    at_once = 1  # more of them are no quicker, and take their memory each
 
     def __init__(self, preparation: Preparation, body: Body) -> None:
         super().__init__(preparation, body, ("whole",))
