@@ -190,6 +190,11 @@ def test_a_few_bad_rows_are_left_out_and_named() -> None:
     assert any("1 of 48 have not, the first is row 4: u0, i3, n/a" in note for note in data.notes)
 
 
+def test_ratings_may_have_a_decimal_comma() -> None:
+    half = frame().with_columns(rating=pl.format("{},5", pl.col("rating")))
+    assert np.array_equal(Ratings(half).rating, Ratings(frame()).rating + 0.5)
+
+
 def test_names_may_be_huge_numbers_or_of_any_alphabet() -> None:
     table = frame().with_columns(
         user=pl.format("{}{}", pl.lit("9" * 40), pl.col("user")), item="Ж " + pl.col("item")

@@ -211,6 +211,14 @@ def test_a_split_of_nothing_to_rank_gives_no_figures(some: Ratings) -> None:
     assert ranking.figures(lambda users: np.zeros((len(users), len(some.items)))) == {}
 
 
+def test_ratings_drawn_at_random_teach_nothing_and_it_is_said() -> None:
+    random = np.random.default_rng(0)
+    table = {"user": random.integers(0, 30, 2000), "item": random.integers(0, 90, 2000),
+             "rating": random.integers(1, 6, 2000)}  # fmt: skip
+    found = Learner(Ratings(table)).fit(epochs=4).evaluate()
+    assert any("no better than" in text for text in found.all_warnings)
+
+
 def test_before_it_learns_anything_it_answers_with_the_means(some: Ratings) -> None:
     task = RatingsTask(some)
     plan = task.plan(Budget(), Machine(), None)

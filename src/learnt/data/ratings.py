@@ -201,6 +201,8 @@ def read_ratings(
     if len(set(columns.values())) < 3:
         raise TableError(f"user, item and rating must be three columns; got {columns}")
     text = frame[columns["rating"]].cast(pl.String).str.strip_chars()
+    if not text.str.contains(".", literal=True).any():
+        text = text.str.replace(",", ".", literal=True)  # as half of Europe writes numbers
     number = text.cast(pl.Float64, strict=False)
     names = [_names(frame[columns[what]]) for what in ("user", "item")]
     usable = number.is_finite().fill_null(False) & ~names[0].is_null() & ~names[1].is_null()

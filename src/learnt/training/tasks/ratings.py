@@ -43,6 +43,7 @@ LIMITS = (
     "would rate an item, from what people chose to rate; of items that nobody would choose it "
     "knows little."
 )
+NO_BETTER = "no better than the means of user and item, which need no learning"
 STRANGERS = "A user who is not known gets what the mean of all users would rate."
 
 
@@ -94,13 +95,15 @@ class RatingsTask(Task[Ratings]):
             return found
         mean, of_user, of_item = differences(data, train)
         means = mean + of_user[data.user[numbers]] + of_item[data.item[numbers]]
-        others = {"RMSE of the means of user and item": _rmse(means - targets)}
+        simple = _rmse(means - targets)
+        others = {"RMSE of the means of user and item": simple}
+        warnings = [] if found.value < simple else [NO_BETTER]
         ranking = Ranking(data, before=np.concatenate([train, data.split.valid]), wanted=numbers)
         extra, popularity = self._extra(), data_counts(data, train)
         others.update(ranking.figures(lambda users: self.model.scores(users) + extra))
         named = ranking.figures(lambda users: np.tile(popularity, (len(users), 1)))
         others.update({f"{name} of the most rated": value for name, value in named.items()})
-        return replace(found, others={**found.others, **others})
+        return replace(found, others={**found.others, **others}, warnings=warnings)
 
     def program(self, plan: Plan, network: nn.Module, answers: Callable[[Indices], Array]) -> Parts:
         data, extra = self.data, self._extra()
