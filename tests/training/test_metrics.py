@@ -45,6 +45,15 @@ def test_the_interval_is_scipys(right, n):
 def test_few_examples_are_warned_of():
     assert "only 99 examples: the figure is rough" in str(evaluation(95, 99))
     assert evaluation(95, 100).warning == ""
+    assert "only 150 examples: the figure is rough" in str(evaluation(120, 150))  # ± 6 points
+    assert evaluation(320, 400).warning == ""
+
+
+def test_few_examples_that_say_nothing_get_both_warnings():
+    assert evaluation(30, 60).all_warnings == [
+        "only 60 examples: the figure is rough",
+        "no better than guessing, as far as these examples can tell",
+    ]
 
 
 def test_a_figure_no_better_than_the_baseline_is_warned_of():

@@ -33,6 +33,7 @@ def test_metrics_of_classes_are_scikit_learn_s(drawn):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of answers that are in no target
         for got, wanted in [
+            (scores.error_rate(answers, targets), reference.zero_one_loss(targets, answers)),
             (
                 scores.macro_f1(answers, targets, classes),
                 reference.f1_score(targets, answers, average="macro"),

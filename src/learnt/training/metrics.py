@@ -12,6 +12,7 @@ from learnt.runner.text import percent, shown
 
 Z95 = 1.959963984540054  # two-sided 95 % of the normal distribution
 FEW = 100  # examples, below which a figure is rough
+WIDE = 0.12  # of an interval, from which a share is rough
 SHARES = {  # metrics that are shares of 1, shown in percent; the others are shown as they are
     "accuracy", "macro F1", "AUC", "top-3 accuracy", "top-5 accuracy", "mean IoU",
     "mean average precision", "pixel accuracy", "label accuracy", "error rate", "balanced accuracy",
@@ -62,18 +63,22 @@ class Evaluation:
     @property
     def warning(self) -> str:
         """The first thing to keep in mind with this figure, or nothing."""
+        return next(iter(self._doubts()), "")
+
+    def _doubts(self) -> list[str]:
         low, high = self.interval
+        doubts = []
+        if self.n < FEW or (self.metric in SHARES and high - low > WIDE):
+            doubts.append(f"only {self.n} {self.noun}: the figure is rough")
         poor = high >= self.baseline if self.metric in LOWER_IS_BETTER else low <= self.baseline
-        if self.n < FEW:
-            return f"only {self.n} {self.noun}: the figure is rough"
         if poor:
-            return "no better than guessing, as far as these examples can tell"
-        return ""
+            doubts.append("no better than guessing, as far as these examples can tell")
+        return doubts
 
     @property
     def all_warnings(self) -> list[str]:
         """All that is to keep in mind with this figure."""
-        return [text for text in (self.warning, *self.warnings) if text]
+        return [*self._doubts(), *self.warnings]
 
     def worst_confusions(self, count: int = 3) -> list[str]:
         """The commonest mistakes, in words."""

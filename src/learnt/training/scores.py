@@ -74,6 +74,11 @@ def _of_confusion(answers: Array, targets: Array, classes: int, of: Statistic) -
     return statistic
 
 
+def error_rate(answers: Array, targets: Array) -> Statistic:
+    """The share of wrong answers."""
+    return mean((answers != targets).astype(np.float64))
+
+
 def macro_f1(answers: Array, targets: Array, classes: int) -> Statistic:
     """The mean over classes of 2TP / (2TP + FP + FN), of classes that occur in either."""
 
