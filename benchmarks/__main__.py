@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks import (
     digits,
     engine,
+    language,
     masks,
     photos,
     programs,
@@ -40,6 +41,7 @@ WORKLOADS = {
     "sounds": sounds.rows,
     "series": series.rows,
     "ratings": ratings.rows,
+    "language": language.rows,
 }
 
 

@@ -40,7 +40,7 @@ MODELS = {  # the sizes of a network; the rows of its tables are primes
     },
 }  # fmt: skip
 SMALL = 300_000  # bytes, below which the small one learns as well
-RECIPE = Recipe("muon", 0.01, 0.0, batch=16, warm_up=0.1, cycle_momentum=False, pieces=4)
+RECIPE = Recipe("muon", 0.03, 0.0, batch=16, warm_up=0.1, cycle_momentum=False, pieces=4)
 USUAL_SECONDS = 240.0  # of training, where nobody says otherwise
 USUAL_STEPS = (400, 3000)  # at least, at most
 LEARNT_FROM = 20 * 2**20  # characters, that the pairs are found in
@@ -100,7 +100,7 @@ class Language(Task[Corpus]):
             kinds["blocks" if block else "tables" if table else "rest"].append(parameter)
         return MuonAdamW(
             [
-                {"params": kinds["blocks"], "rule": "muon", "lr": 2 * lr},
+                {"params": kinds["blocks"], "rule": "muon", "lr": lr},
                 {"params": kinds["tables"], "lr": lr},
                 {"params": kinds["rest"], "lr": 0.3 * lr},
             ]
