@@ -98,6 +98,8 @@ def test_text_that_is_also_trained_on_is_said_to_flatter(folder):
 
 
 def test_too_little_text_or_none_is_an_error_that_says_how_much_is_needed(tmp_path):
+    with pytest.raises(DataError, match=r"a \.txt file or a folder"):
+        learnt.Corpus(["It is a truth"])
     with pytest.raises(DataError, match="does not exist"):
         learnt.Corpus(tmp_path / "nothing")
     with pytest.raises(DataError, match=r"no \.txt"):

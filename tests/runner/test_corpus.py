@@ -121,7 +121,7 @@ def test_the_command_line_writes_from_a_prompt_or_stdin_and_scores_files(
     assert run(file, ["It is", "--length", "50", "--seed", "2"]) == 0
     wanted = writing("It is", length=50, seed=2)
     assert capsys.readouterr().out == CONTROLS.sub("�", wanted.line()) + "\n"
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"It is")))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"It is\n")))
     assert run(file, ["-", "--length", "50", "--seed", "2", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said == writing("It is", length=50, seed=2).as_dict()

@@ -71,6 +71,10 @@ class Corpus(Source):
         return "it is a folder of texts" if sides and look.mostly(TEXTS) else None
 
     def __init__(self, source: str | os.PathLike[str], *, seed: int = 0) -> None:
+        if not isinstance(source, str | os.PathLike):
+            raise DataError(
+                f"a corpus is a .txt file or a folder of them; got {type(source).__name__}"
+            )
         super().__init__(source, seed=seed)
         read, self.notes = _read(self.source)
         self.files = [path for path, _, _ in read]

@@ -241,8 +241,8 @@ class CorpusProgram(Program):
         names = ("length", "temperature", "top_k", "top_p", "seed")
         options = {name: getattr(arguments, name) for name in names}
         source: Any = arguments.prompt
-        if source == "-":
-            source = sys.stdin.buffer.read(MAX_INPUT + 1)
+        if source == "-":  # less the end of its last line
+            source = sys.stdin.buffer.read(MAX_INPUT + 1).removesuffix(b"\n").removesuffix(b"\r")
         if arguments.json:
             print(json.dumps(self(source, **options).as_dict()), flush=True)
             return 0

@@ -3,10 +3,12 @@
 (Jordan et al. 2024: tables of tokens, the head and all that is no matrix do better with AdamW)
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from learnt.engine import optim
 from learnt.engine.op import Array
+from learnt.engine.threads import share
 
 RULES: dict[str, Any] = {"muon": optim.Muon, "adamw": optim.AdamW}
 
@@ -19,6 +21,19 @@ class MuonAdamW(
     """Each group of parameters by the `rule` it names: muon or adamw; weight decay decoupled."""
 
     decoupled = True
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One update of every parameter that has a gradient, shared out to the threads."""
+        loss = None if closure is None else closure()
+        work = [
+            (p, {**group, "lr": float(group["lr"])})
+            for group in self.param_groups
+            for p in group["params"]
+            if p.grad is not None
+        ]
+        work.sort(key=lambda piece: -piece[0].array.size)
+        share(lambda _, p, options: self.change(p, options), work, lambda: None)
+        return loss
 
     def update(self, p: Array, grad: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
         """One step of the group's rule."""

@@ -97,21 +97,24 @@ class Optimizer:
                 loss = closure()
         for group in self.param_groups:
             lr = float(number(group["lr"]))  # a NumPy number would make the arithmetic float64
-            decay, options = group.get("weight_decay", 0), {**group, "lr": lr}
-            decoupled = self.decoupled or group.get("decoupled_weight_decay")
+            options = {**group, "lr": lr}
             for p in group["params"]:
-                if p.grad is None:
-                    continue
-                array, grad = p.array, p.grad.array
-                if group.get("maximize"):
-                    grad = -grad
-                if decay and decoupled:
-                    array *= 1 - lr * decay
-                elif decay:
-                    grad = grad + decay * array
-                self.update(array, grad, self.state[p], options)
-                note_change(array)
+                if p.grad is not None:
+                    self.change(p, options)
         return loss
+
+    def change(self, p: Tensor, group: dict[str, Any]) -> None:
+        """One update of one parameter, which has a gradient."""
+        array, decay = p.array, group.get("weight_decay", 0)
+        grad = p.grad.array  # type: ignore[union-attr]
+        if group.get("maximize"):
+            grad = -grad
+        if decay and (self.decoupled or group.get("decoupled_weight_decay")):
+            array *= 1 - group["lr"] * decay
+        elif decay:
+            grad = grad + decay * array
+        self.update(array, grad, self.state[p], group)
+        note_change(array)
 
     def update(self, p: Array, grad: Array, state: State, group: dict[str, Any]) -> None:
         """Change the array `p` in place, by the rule; `state` is empty before the first time."""
