@@ -135,6 +135,14 @@ def test_the_command_line_writes_from_a_prompt_or_stdin_and_scores_files(
     assert run(file, []) == 2
 
 
+def test_an_empty_text_has_no_score(writing, file, tmp_path):
+    (tmp_path / "empty.txt").write_bytes(b"")
+    with pytest.raises(DataError, match="must not be empty"):
+        writing.score("")
+    with pytest.raises(DataError, match="must not be empty"):
+        run(file, ["--score", str(tmp_path / "empty.txt")])
+
+
 def test_what_a_terminal_would_obey_is_not_written_to_it(file, capsys):
     assert run(file, ["\x1b[2Jhi", "--length", "5"]) == 0
     assert "\x1b" not in capsys.readouterr().out

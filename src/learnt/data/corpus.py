@@ -26,7 +26,7 @@ FRACTIONS = (0.85, 0.05, 0.10)  # of the text: train, valid, test
 MANY = 20  # texts, from which on whole ones are held out
 LEAST = 20_000  # bytes of text in all; less says nothing about a language
 LEAST_TRAIN, LEAST_HELD_OUT = 10_000, 500  # bytes of a side
-MOST_FILE, MOST = 2**29, 2**30  # bytes
+MOST = 2**28  # bytes of text in all: its tokens are held in memory
 NEAR = 500  # characters, within which a cut looks for the end of a line
 LONG_LINE = 40  # characters: lines so long seldom repeat by chance
 SHOWN_BAD = 5
@@ -232,10 +232,10 @@ def _cut(text: str, fractions: tuple[float, ...]) -> list[str]:
 def _bytes(path: Path) -> bytes:
     try:
         size = os.path.getsize(path)
-        if size > MOST_FILE:
-            raise DataError(f"at most {MOST_FILE // 2**20} MB are read from a file; it has {size}")
+        if size > MOST:
+            raise DataError(f"at most {MOST // 2**20} MB are read from a file; it has {size}")
         with open(path, "rb") as file:
-            return file.read(MOST_FILE)
+            return file.read(MOST)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}") from None
 
@@ -260,7 +260,7 @@ def _found(source: Path) -> list[tuple[Path, str | None]]:
     total = sum(os.path.getsize(path) for path, _ in found if os.path.isfile(path))
     if total > MOST:
         raise DataError(
-            f"at most {MOST // 2**30} GB of text are learnt from; {shown(source)} has "
-            f"{total / 2**30:.1f}: give a part of it"
+            f"at most {MOST // 2**20} MB of text are learnt from; {shown(source)} has "
+            f"{total / 2**20:.0f}: give a part of it"
         )
     return [(path, side) for path, side in found if os.path.isfile(path)]

@@ -192,6 +192,8 @@ class CorpusProgram(Program):
     def score(self, source: Any) -> Score:
         """How many bits each token of a text takes, given those before it."""
         text = plain(source)
+        if not text:
+            raise DataError("a text that is scored must not be empty")
         return Score(self._bits(self.tokenizer.encode([text])[0]), len(text.encode()))
 
     def _rows(self, tokens: Sequence[int]) -> list[npt.NDArray[np.int64]]:

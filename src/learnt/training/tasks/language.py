@@ -72,15 +72,21 @@ class Language(Task[Corpus]):
         self.begin = len(self.tokenizer)  # the token before each text
         self.sizes = np.array([*map(len, self.tokenizer.bytes), 0])  # bytes of each token
         self.context: int = plan.options["context"]
-        texts = {side: self.tokenizer.encode(self.data.texts(side)) for side in SIDES}
-        begun = [[self.begin, *tokens] for side in SIDES for tokens in texts[side]]
-        self.stream = np.concatenate([np.array(tokens, np.int64) for tokens in begun])
-        train = sum(len(tokens) + 1 for tokens in texts["train"])
-        places = [_training_windows(train, self.context, plan.options["windows"])]
-        at = train
-        for side in SIDES[1:]:
-            places.append(_held_out_windows(texts[side], self.context, at))
-            at += sum(len(tokens) + 1 for tokens in texts[side])
+        places, parts, at = [], list[npt.NDArray[np.int64]](), 0
+        for side in SIDES:
+            begun = [
+                np.array([self.begin, *self.tokenizer.encode([text])[0]])
+                for text in self.data.texts(side)
+            ]
+            counts = [len(tokens) - 1 for tokens in begun]
+            places.append(
+                _training_windows(sum(map(len, begun)), self.context, plan.options["windows"])
+                if side == "train"
+                else _held_out_windows(counts, self.context, at)
+            )
+            parts += begun
+            at += sum(map(len, begun))
+        self.stream = np.concatenate(parts)
         self.starts, self.firsts, self.ends = np.concatenate(places, axis=1)
         edges = np.cumsum([0, *(found.shape[1] for found in places)])
         self.numbers = {
@@ -257,13 +263,11 @@ def _training_windows(tokens: int, context: int, count: int) -> npt.NDArray[np.i
     return np.stack([starts, np.zeros_like(starts), np.full_like(starts, tokens)])
 
 
-def _held_out_windows(
-    texts: Sequence[Sequence[int]], context: int, at: int
-) -> npt.NDArray[np.int64]:
-    """The same, for texts that begin at place `at` of the stream, each token foreseen once."""
+def _held_out_windows(counts: Sequence[int], context: int, at: int) -> npt.NDArray[np.int64]:
+    """The same, for texts of so many tokens from place `at` of the stream: each foreseen once."""
     found = []
-    for tokens in texts:
-        end = at + len(tokens) + 1
-        found += [(at + start, first, end) for start, first in windows(len(tokens), context)]
+    for count in counts:
+        end = at + count + 1
+        found += [(at + start, first, end) for start, first in windows(count, context)]
         at = end
     return np.array(found, np.int64).reshape(-1, 3).T
