@@ -34,7 +34,7 @@ MANY = 20  # different whole numbers, from which a label is a number and not a c
 MOST_CLASSES = 1000
 FEWEST = 3  # different rows of a class: one a side
 BAD = 0.10  # the share of rows that may be left out
-ALIKE = 0.2  # the share of rows whose cells all occur before, from which that is natural
+ALIKE = 0.5  # the share of rows whose cells all occur before, from which that is natural
 STRATA = 10  # parts of a number's range that all sides have rows of
 SIDE_NAMES = {"train": "train", "training": "train", "valid": "valid", "val": "valid",
               "validation": "valid", "test": "test", "testing": "test"}  # fmt: skip
@@ -185,8 +185,9 @@ class Table(Source):
 
     def _sides(self, side: str | None, group: str | None) -> Split:
         """The rows' sides: the table's own, or shared out; equal rows and groups on one side."""
-        inputs = [name for name in self.frame.columns if name not in (side, group)]
-        keys = _keys(self.frame, inputs)
+        others = [name for name in self.frame.columns if name not in (side, group)]
+        telling = [name for name in others if describe(self.frame[name]).spec is not None]
+        keys = _keys(self.frame, telling or others)  # a row's number makes it no other row
         alike = len(set(keys)) < (1 - ALIKE) * len(keys)
         if alike:
             self.note(
@@ -276,7 +277,7 @@ class Table(Source):
     def _note_repeats(self) -> None:
         """Rows that differ in nothing that is learnt from: on two sides, or with other labels."""
         keys = _keys(self.frame, self.columns.names)
-        if self.left_out:  # else equal rows are on one side, or were spoken of
+        if self.options["group"]:  # else equal rows are on one side, or were spoken of
             pairs, looked = alike_rows(keys, self.split.train, self.split.test)
             for text in alike_said(len(pairs), looked, "rows"):
                 self.note(text)

@@ -3,7 +3,9 @@
 A number becomes how far it is through each bin of its column (0 below the bin, 1 above it), the
 bins being cut at quantiles of the training rows: outliers are tamed, and steps are easy to learn,
 as they are for trees. From that, and from a learnt row for each category, three layers go on.
-(piecewise linear embeddings: Gorishniy et al. 2022)
+(piecewise linear embeddings: Gorishniy et al. 2022) Several small networks, the members, learn
+side by side, each from a start of its own: their mean is better than one large network.
+(Hansen & Salamon 1990)
 """
 
 from collections.abc import Sequence
@@ -19,11 +21,12 @@ from learnt.engine.tensor import Tensor
 
 Array = npt.NDArray[Any]
 NUMBER_WIDTH, CATEGORY_WIDTH = 16, 8  # of the embedding of one number, one category
+MEMBERS, WIDTH = 4, 192  # small networks, and the numbers between their layers
 NARROWEST = 1e-7  # of a column's range: the narrowest bin
 
 
 class NumberEmbedding(nn.Module):
-    """Numbers (N, F) in float64, NaN where missing → (N, F · width).
+    """Numbers (N, F) in float64, NaN where missing → (K, N, F · width), for each member its own.
 
     `edges` are each column's bins: ascending, from its least number to its greatest. A missing
     number is taken as the column's median, and has a learnt row of its own besides, 0 at first.
@@ -34,8 +37,16 @@ class NumberEmbedding(nn.Module):
     low: Tensor
     slope: Tensor
 
-    def __init__(self, edges: Sequence[Array], medians: Array, width: int = NUMBER_WIDTH) -> None:
+    def __init__(
+        self,
+        edges: Sequence[Array],
+        medians: Array,
+        members: int = 1,
+        width: int = NUMBER_WIDTH,
+    ) -> None:
         super().__init__()
+        self.shape = (len(edges), -1, members, width)
+        width *= members
         scale = np.array([1 / (e[-1] - e[0]) for e in edges])
         bins = max(map(len, edges)) - 1
         low = np.full((len(edges), 1, bins), 2.0, np.float32)  # beyond all: such bins stay 0
@@ -61,28 +72,45 @@ class NumberEmbedding(nn.Module):
         inside = torch.where(missing, 0.0, x).clamp(-1, 1).float()
         through = ((inside - self.low) * self.slope).clamp(0, 1)
         bins = torch.cat([through, missing.float()], 2)  # (F, N, bins + 1)
-        embedded = F.relu(bins @ self.weight + self.bias)  # (F, N, width)
-        return embedded.transpose(0, 1).flatten(1)  # (N, F · width)
+        embedded = F.relu(bins @ self.weight + self.bias)  # (F, N, K · width)
+        return embedded.reshape(self.shape).permute(2, 1, 0, 3).flatten(2)
 
 
 class CategoryEmbedding(nn.Module):
-    """Categories (N, C), of `sizes` each → (N, C · width): a learnt row for every value."""
+    """Categories (N, C), of `sizes` each → (K, N, C · width): a learnt row for every value."""
 
     start: Tensor
 
-    def __init__(self, sizes: Sequence[int], width: int = CATEGORY_WIDTH) -> None:
+    def __init__(self, sizes: Sequence[int], members: int = 1, width: int = CATEGORY_WIDTH) -> None:
         super().__init__()
+        self.shape = (-1, len(sizes), members, width)
         self.register_buffer("start", Tensor(np.cumsum([0, *sizes[:-1]])))
-        self.rows = nn.Embedding(sum(sizes), width)
+        self.rows = nn.Embedding(sum(sizes), members * width)
         self.rows.weight.array[...] *= width**-0.5
 
     def forward(self, categories: Tensor) -> Tensor:
-        rows: Tensor = self.rows(categories + self.start)  # (N, C, width)
-        return rows.flatten(1)
+        rows: Tensor = self.rows(categories + self.start)  # (N, C, K · width)
+        return rows.reshape(self.shape).permute(2, 0, 1, 3).flatten(2)
+
+
+class MemberLinear(nn.Module):
+    """y = x W + b, each member with its own: (K, N, before) → (K, N, after)."""
+
+    def __init__(self, members: int, before: int, after: int) -> None:
+        super().__init__()
+        bound = before**-0.5
+        self.weight = nn.Parameter(
+            nn.init.uniform_(torch.empty(members, before, after), -bound, bound)
+        )
+        self.bias = nn.Parameter(nn.init.uniform_(torch.empty(members, 1, after), -bound, bound))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.weight + self.bias
 
 
 class Tabular(nn.Module):
-    """Numbers (N, F) and categories (N, C), either left out if there are none → (N, outputs)."""
+    """Numbers (N, F) and categories (N, C), either left out if there are none → (N, K, outputs),
+    of each of the K members."""
 
     def __init__(
         self,
@@ -90,31 +118,33 @@ class Tabular(nn.Module):
         medians: Array,
         sizes: Sequence[int],
         outputs: int,
-        width: int = 256,
+        members: int = MEMBERS,
+        width: int = WIDTH,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self.numbers = NumberEmbedding(edges, medians) if edges else None
-        self.categories = CategoryEmbedding(sizes) if sizes else None
+        self.numbers = NumberEmbedding(edges, medians, members) if edges else None
+        self.categories = CategoryEmbedding(sizes, members) if sizes else None
+        before = len(edges) * NUMBER_WIDTH + len(sizes) * CATEGORY_WIDTH
         self.layers = nn.Sequential(
-            nn.Linear(len(edges) * NUMBER_WIDTH + len(sizes) * CATEGORY_WIDTH, width),
+            MemberLinear(members, before, width),
             nn.ReLU(),
             nn.Dropout(dropout),
-            nn.Linear(width, width),
+            MemberLinear(members, width, width),
             nn.ReLU(),
             nn.Dropout(dropout),
-            nn.Linear(width, outputs),
+            MemberLinear(members, width, outputs),
         )
 
     def forward(self, *inputs: Tensor) -> Tensor:
         kinds = [kind for kind in (self.numbers, self.categories) if kind is not None]
         parts = [kind(x) for kind, x in zip(kinds, inputs, strict=True)]
-        scores: Tensor = self.layers(torch.cat(parts, 1))
-        return scores
+        outputs: Tensor = self.layers(torch.cat(parts, 2))  # (K, N, outputs)
+        return outputs.transpose(0, 1)
 
 
 class Probabilities(nn.Module):
-    """A network's scores (N, C) as probabilities."""
+    """The members' scores (N, K, C) as probabilities (N, C): the mean of their own."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -122,11 +152,11 @@ class Probabilities(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         scores: Tensor = self.network(*inputs)
-        return scores.softmax(1)
+        return scores.softmax(2).mean(1)
 
 
 class Values(nn.Module):
-    """A network's outputs (N, 1), which are in deviations from a mean, as values."""
+    """The members' outputs (N, K, 1), in deviations from a mean, as values (N, 1)."""
 
     def __init__(self, network: nn.Module, mean: float, std: float) -> None:
         super().__init__()
@@ -134,7 +164,7 @@ class Values(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         outputs: Tensor = self.network(*inputs)
-        return outputs * self.std + self.mean
+        return outputs.mean(1) * self.std + self.mean
 
 
 def cut(values: Array, bins: int) -> Array:

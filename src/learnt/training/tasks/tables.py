@@ -16,7 +16,16 @@ from learnt.engine.nn import functional as F
 from learnt.engine.onnx import Graph, write_all
 from learnt.engine.tensor import Tensor
 from learnt.errors import DataError, UsageError
-from learnt.models.tabular import CATEGORY_WIDTH, NUMBER_WIDTH, Probabilities, Tabular, Values, cut
+from learnt.models.tabular import (
+    CATEGORY_WIDTH,
+    MEMBERS,
+    NUMBER_WIDTH,
+    WIDTH,
+    Probabilities,
+    Tabular,
+    Values,
+    cut,
+)
 from learnt.program.pack import Check
 from learnt.runner.columns import MISSING, UNSEEN, Number
 from learnt.runner.program import Program
@@ -45,9 +54,8 @@ BATCH, SMALL_BATCH = 256, 32
 MOST_BINS, ROWS_A_BIN = 128, 10  # of a number
 MOST_BINS_IN_ALL = 16_384  # of all numbers together
 HIDDEN = 0.01  # of the categories, in training: half as if missing, half as if never seen
-WIDTH = 256
 RECIPE = Recipe("adamw", 2e-3, 1e-2, batch=BATCH, warm_up=0.25, cycle_momentum=False)
-SLOWER = 4.0  # than large products, are small ones and the work between them
+SLOWER = 1.7  # than large products, are small ones and the work between them
 NAMES = {"f": "numbers", "i": "categories"}  # of the graph's inputs
 MOST_SHOWN = 100  # columns that a card names
 CHECKED = 12  # rows that a program is compared on
@@ -133,7 +141,7 @@ class Rows(Task[Table]):
         raise NotImplementedError
 
     def said(self, outputs: Array) -> Array:
-        """The network's outputs (N, outputs) → what a program says of each row."""
+        """The members' outputs (N, K, outputs) → what a program says of each row."""
         raise NotImplementedError
 
     def whole(self, network: nn.Module) -> nn.Module:
@@ -166,10 +174,15 @@ class RowClasses(Rows):
         return self.data.targets[numbers]
 
     def loss(self, outputs: Tensor, targets: Tensor, plan: Plan) -> Tensor:
-        return F.cross_entropy(outputs, targets, label_smoothing=plan.recipe.label_smoothing)
+        """The mean of the members' own losses: each learns by itself."""
+        every = targets.repeat_interleave(outputs.shape[1])
+        smoothing = plan.recipe.label_smoothing
+        return F.cross_entropy(outputs.flatten(0, 1), every, label_smoothing=smoothing)
 
     def said(self, outputs: Array) -> Array:
-        return softmax(outputs)
+        shares = softmax(outputs.reshape(-1, self.outputs)).reshape(outputs.shape)
+        mean: Array = shares.mean(axis=1)
+        return mean
 
     def whole(self, network: nn.Module) -> nn.Module:
         return Probabilities(network)
@@ -207,10 +220,12 @@ class RowNumbers(Rows):
         return scaled.astype(np.float32)
 
     def loss(self, outputs: Tensor, targets: Tensor, plan: Plan) -> Tensor:
-        return F.mse_loss(outputs, targets.unsqueeze(1))
+        """The mean of the members' own squared errors."""
+        values = outputs.squeeze(2)
+        return F.mse_loss(values, targets.unsqueeze(1).expand(-1, values.shape[1]))
 
     def said(self, outputs: Array) -> Array:
-        values: Array = outputs * np.float32(self.std) + np.float32(self.mean)
+        values: Array = outputs.mean(axis=1) * np.float32(self.std) + np.float32(self.mean)
         return values
 
     def whole(self, network: nn.Module) -> nn.Module:
@@ -248,16 +263,16 @@ def plan_table(rows: int, numbers: int, sizes: list[int], budget: Budget, machin
     batch = max(SMALL_BATCH, min(BATCH, 2 ** int(math.log2(max(2, rows / 32)))))
     bins = max(4, min(MOST_BINS, rows // ROWS_A_BIN, MOST_BINS_IN_ALL // max(1, numbers)))
     size = numbers * NUMBER_WIDTH + len(sizes) * CATEGORY_WIDTH
-    products = size * WIDTH + WIDTH**2 + numbers * (bins + 1) * NUMBER_WIDTH
+    products = MEMBERS * (size * WIDTH + WIDTH**2 + numbers * (bins + 1) * NUMBER_WIDTH)
     each = 6 * products / (machine.gflops * 1e9) * SLOWER
     reading = rows * 2e-5
-    usual = max(8, min(MOST_EPOCHS, round(STEPS * batch / rows)))
+    usual = max(4, min(MOST_EPOCHS, round(STEPS * batch / rows)))
     epochs, reasons = fitting(usual, each * rows, reading, budget)
     recipe = replace(RECIPE, batch=batch)
     columns = f"{numbers} numbers in up to {bins} bins, {len(sizes)} categories"
     return Plan(
         "tabular", epochs, recipe, reading + epochs * each * rows + OVERHEAD, reading,
-        (f"there are {rows:,} rows to train on: one small network learns them", *reasons),
+        (f"there are {rows:,} rows: the mean of {MEMBERS} small networks answers", *reasons),
         (("columns", columns),),
         {"bins": bins},
     )  # fmt: skip
