@@ -47,6 +47,16 @@ def test_a_folder_of_one_table_is_that_table(adult: Path) -> None:
     assert "income" in why
 
 
+def test_a_remark_in_a_table_of_other_things_makes_it_no_table_of_texts(tmp_path: Path) -> None:
+    size = [x * 1.7 for x in range(N)]
+    remark = [f"this is what we said of number {i}" for i in range(N)]
+    frame = pl.DataFrame(columns(remark=remark, a=size, b=[x**2 for x in size]))
+    frame.write_csv(tmp_path / "t.csv")
+    assert guess(tmp_path / "t.csv")[0] is Table
+    assert guess(tmp_path / "t.csv", text="remark")[0] is not Table
+    assert "remark" in Table(tmp_path / "t.csv").left_out
+
+
 def test_every_form_of_one_table_gives_the_same_data(adult: Path) -> None:
     frame = pl.read_csv(adult).head(300)
     forms = [frame, pd.read_csv(adult).head(300), frame.to_dict(as_series=False), frame.lazy()]

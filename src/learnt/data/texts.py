@@ -18,7 +18,7 @@ from learnt.data.honesty import alike_said, alike_texts
 from learnt.data.look import PICTURES, SOUNDS, TEXTS, Look
 from learnt.data.source import Source
 from learnt.data.split import FRACTIONS, SIDES, Indices, Split, stratified
-from learnt.data.text_columns import Row, label_of, rows_of, text_of
+from learnt.data.text_columns import TEXT_NAMES, Row, label_of, rows_of, text_of
 from learnt.errors import DataError
 from learnt.runner.plain_text import read_text
 from learnt.runner.text import shown
@@ -26,6 +26,7 @@ from learnt.runner.wordpieces import CHARACTERS, fit
 
 FEWEST = 3  # different texts of a class: one a side
 WORDS_A_CELL = 1.5  # on average, for a table to be taken for texts
+MANY = 6  # columns, from which one of words without a usual name is a remark
 BAD = 0.10  # the share of the examples that may be left out
 MOST_CLASSES = 1000
 
@@ -83,6 +84,8 @@ class Texts(Source):
         label = label_of(columns, text, look.columns.get("label")) if text else None
         if text is None or label is None:
             return None
+        if not (look.columns.get("text") or text.lower() in TEXT_NAMES or len(columns) < MANY):
+            return None  # a remark in a table of other things
         return f"its column {shown(text)} holds texts, and {shown(label)} their labels"
 
     def __len__(self) -> int:
