@@ -154,7 +154,7 @@ def test_data_sets_are_listed_with_licence_and_place(cli: Cli, all_digits: Path)
     done = cli("data", "list")
     assert (done.code, done.err) == (0, "")
     for entry in DATASETS.values():
-        assert f"{entry.name:<10} {entry.about}\n" in done.out
+        assert f"{entry.name:<17} {entry.about}\n" in done.out
         assert entry.licence in done.out
     assert "CC BY-SA 3.0, Yann LeCun and Corinna Cortes; the package: BSD-3-Clause; here" in (
         done.out

@@ -13,7 +13,7 @@ from scipy.signal import resample_poly
 
 from learnt.errors import MissingDependencyError, SoundError
 from learnt.runner import audio
-from learnt.runner.audio import RATE, as_wav, decode, header, resample, window
+from learnt.runner.audio import RATE, Header, as_wav, decode, header, opened, resample, window
 
 RANDOM = np.random.default_rng(0)
 NOISE = (RANDOM.standard_normal(4000) * 0.1).astype(np.float32)
@@ -24,6 +24,12 @@ def written(samples: np.ndarray, rate: int = RATE, kind: str = "WAV", subtype: s
     file = io.BytesIO()
     soundfile.write(file, samples, rate, format=kind, subtype=subtype or None)
     return file.getvalue()
+
+
+def looked(data: bytes) -> Header:
+    """What the header says."""
+    with opened(data) as file:
+        return header(file, "it")
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 22050, 32000, 44100, 48000, 96000, 192000])
@@ -64,10 +70,10 @@ def test_without_soundfile_wav_files_decode_to_the_same(
     subtype: str, channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = written(np.stack([NOISE * (c + 1) / 5 for c in range(channels)], 1), subtype=subtype)
-    wanted, length = decode(data), header(data, "it").seconds
+    wanted, length = decode(data), looked(data).seconds
     monkeypatch.setitem(sys.modules, "soundfile", None)
     np.testing.assert_array_equal(decode(data), wanted)
-    assert header(data, "it").seconds == length
+    assert looked(data).seconds == length
     for other in (written(NOISE, kind="FLAC"), written(NOISE, subtype="FLOAT")):
         with pytest.raises(MissingDependencyError, match="pip install soundfile"):
             decode(other)
@@ -88,7 +94,7 @@ def test_samples_survive_a_wav_file_unchanged() -> None:
 def test_of_a_very_long_sound_the_first_minute_is_read() -> None:
     data = written(np.tile(NOISE[:2000], 100), 2000, subtype="PCM_16")
     assert len(decode(data)) == 60 * RATE
-    assert header(data, "it").seconds == 60
+    assert looked(data).seconds == 60
 
 
 def test_many_channels_are_decoded_a_little_at_a_time() -> None:
@@ -112,7 +118,7 @@ def test_the_window_is_the_loudest_stretch_or_the_whole_between_silences() -> No
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "is empty"),
+        (b"", "has 0 bytes: it must have from 1"),
         (b"no sound at all" * 100, "not a sound that can be read .*save it as WAV, FLAC or OGG"),
         (written(NOISE)[:20], "not a sound that can be read"),
         (written(NOISE[:0]), "holds no sound"),
@@ -151,13 +157,17 @@ def test_a_broken_file_is_heard_in_part_or_is_an_error_and_nothing_else(
     assert "Traceback" not in capfd.readouterr().err  # the decoder of MP3 itself complains there
 
 
-def test_too_large_a_file_is_refused_before_it_is_read(
+def test_bytes_are_bounded_and_files_only_read_as_far_as_they_are_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audio, "MAX_BYTES", 1000)
+    with pytest.raises(SoundError, match="has 8,044 bytes: it must have from 1 to 1,000"):
+        decode(written(NOISE))
     (tmp_path / "large.wav").write_bytes(written(NOISE))
-    with pytest.raises(SoundError, match=r"large.wav has 8,044 bytes: sounds may have at most"):
-        decode(tmp_path / "large.wav")
+    assert len(decode(tmp_path / "large.wav")) == len(NOISE)
+    (tmp_path / "empty.wav").touch()
+    with pytest.raises(SoundError, match=r"empty.wav is empty"):
+        decode(tmp_path / "empty.wav")
     for path, words in ((tmp_path, "is a folder"), (tmp_path / "no.wav", "does not exist")):
         with pytest.raises(SoundError, match=words):
             decode(path)

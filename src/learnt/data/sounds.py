@@ -20,7 +20,7 @@ from learnt.data.source import Source
 from learnt.data.split import SIDES, Split
 from learnt.data.survey import in_threads
 from learnt.errors import DataError, SoundError
-from learnt.runner.audio import Header, Samples, decode, header, read
+from learnt.runner.audio import Header, Samples, decode, header, opened
 from learnt.runner.text import percent, shown
 
 MAX_BAD = 0.10  # the share of files that may be left out
@@ -174,11 +174,12 @@ class Sounds(Source):
 
 def _look(example: Example) -> Sound | str:
     try:
-        data = read(example.path)
-        found = header(data, shown(example.path))
+        with opened(example.path) as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+            file.seek(0)
+            found = header(file, shown(example.path))
         if not found.seconds > 0:
             return f"{shown(example.path)} holds no sound (0 samples)"
     except SoundError as error:
         return str(error)
-    digest = hashlib.sha256(data).hexdigest()
     return Sound(example.path, Facts(example.label, digest, example.side, example.group), found)

@@ -1,7 +1,8 @@
 """Any sound file → 16 kHz, one channel, 16 bits: the same everywhere, in training and in programs.
 
-Limits hold before anything is decoded. WAV, FLAC, OGG, MP3 and more are read by `soundfile`;
-without it, WAV files of whole numbers by the standard library.
+Limits hold before anything is decoded, and of a long file only the first minute is. WAV, FLAC,
+OGG, MP3 and more are read by `soundfile`; without it, WAV files of whole numbers by the standard
+library.
 """
 
 import io
@@ -9,11 +10,12 @@ import math
 import os
 import stat
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +29,7 @@ Source = str | os.PathLike[str] | bytes | npt.NDArray[Any]
 
 FULL = 2**15  # a sample that is as loud as can be
 RATE = 16_000  # samples a second, of everything that is heard
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 32 * 2**20  # of a sound that does not come from a file
 MAX_SECONDS = 60  # of a file, from its beginning, that are read
 MAX_CHANNELS = 32
 RATES = (1_000, 384_000)  # samples a second that a file may have
@@ -38,34 +40,40 @@ BLOCK = 64  # results at least, that one row of the matrix product gives
 CACHED = 8  # ratios of rates whose matrix is kept
 
 
-def read(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a regular file of at most 64 MB; a SoundError says what is wrong else."""
+@contextmanager
+def opened(source: str | os.PathLike[str] | bytes) -> Iterator[BinaryIO]:
+    """A sound's file, or its bytes as one; a SoundError says what is wrong with it.
+
+    Of a file only so much is read as is heard, so it may be of any size; bytes are bounded.
+    """
+    if isinstance(source, bytes):
+        if not 0 < len(source) <= MAX_BYTES:
+            raise SoundError(
+                f"{NAMELESS} has {len(source):,} bytes: it must have from 1 to {MAX_BYTES:,} "
+                f"({MAX_BYTES // 2**20} MB), or come from a file"
+            )
+        yield _Whole(source)
+        return
     try:
-        facts = os.stat(path)
+        facts = os.stat(source)
         if not stat.S_ISREG(facts.st_mode):
             what = "a folder" if stat.S_ISDIR(facts.st_mode) else "not a regular file"
-            raise SoundError(f"{shown(path)} is {what}: a sound file is needed")
-        check_size(facts.st_size, shown(path))
-        return Path(path).read_bytes()
+            raise SoundError(f"{shown(source)} is {what}: a sound file is needed")
+        if not facts.st_size:
+            raise SoundError(f"{shown(source)} is empty (0 bytes): a sound file is needed")
+        file = open(source, "rb", buffering=0)  # noqa: SIM115 - its place is the descriptor's
     except FileNotFoundError:
-        raise SoundError(f"{shown(path)} does not exist: give a sound file") from None
+        raise SoundError(f"{shown(source)} does not exist: give a sound file") from None
     except ValueError as error:  # a null byte in the name
-        raise SoundError(f"{shown(path)} cannot be a file's name ({error}): give another") from None
+        raise SoundError(
+            f"{shown(source)} cannot be a file's name ({error}): give another"
+        ) from None
     except OSError as error:
         raise SoundError(
-            f"{shown(path)} cannot be read ({error.strerror}): check the file and its permissions"
+            f"{shown(source)} cannot be read ({error.strerror}): check the file and its permissions"
         ) from None
-
-
-def check_size(size: int, label: str) -> None:
-    """Is a file of so many bytes a sound that we may open?"""
-    if size == 0:
-        raise SoundError(f"{label} is empty (0 bytes): a sound file is needed")
-    if size > MAX_BYTES:
-        raise SoundError(
-            f"{label} has {size:,} bytes: sounds may have at most {MAX_BYTES:,} "
-            f"({MAX_BYTES // 2**20} MB); cut it, or save it as FLAC or OGG"
-        )
+    with file:
+        yield file
 
 
 def decode(source: Source) -> Samples:
@@ -76,13 +84,12 @@ def decode(source: Source) -> Samples:
     """
     if isinstance(source, np.ndarray):
         return _rounded(_from_array(source), NAMELESS)
-    data = source if isinstance(source, bytes) else read(source)
     label = NAMELESS if isinstance(source, bytes) else shown(source)
-    check_size(len(data), label)
-    wave, rate = _decoded(data, label)
-    if not len(wave):
+    with opened(source) as file:
+        heard, rate = _decoded(file, label)
+    if not len(heard):
         raise SoundError(f"{label} holds no sound (0 samples): replace it, or take it out")
-    return _rounded(resample(wave, rate), label)
+    return _rounded(resample(heard, rate), label)
 
 
 @dataclass(frozen=True)
@@ -94,19 +101,16 @@ class Header:
     channels: int
 
 
-def header(data: bytes, label: str) -> Header:
+def header(file: BinaryIO, label: str) -> Header:
     """A sound's length and form by its header; SoundError where it cannot be one."""
-    check_size(len(data), label)
+    library = _soundfile()
+    if library is None:
+        heard, rate = _wave(file, label)
+        return Header(len(heard) / rate, rate, 1)
     try:
-        import soundfile
-
-        with soundfile.SoundFile(_Whole(data)) as file:
-            _check_shape(int(file.samplerate), int(file.channels), label)
-            seconds = min(float(file.frames / file.samplerate), MAX_SECONDS)
-            return Header(seconds, int(file.samplerate), int(file.channels))
-    except (ImportError, OSError):
-        samples, rate = _wave(data, label)
-        return Header(len(samples) / rate, rate, 1)
+        with library.SoundFile(_place(file), closefd=False) as sound:
+            rate, channels = _shape(sound, label)
+            return Header(min(float(sound.frames / rate), MAX_SECONDS), rate, channels)
     except Exception as error:
         raise _unreadable(error, label) from None
 
@@ -182,33 +186,43 @@ class _Whole(io.BytesIO):
             return self.tell()
 
 
-def _decoded(data: bytes, label: str) -> tuple[Wave, int]:
+def _soundfile() -> Any:
+    """The library, or None where it is not there, or what it needs is not."""
     try:
         import soundfile
-    except (ImportError, OSError):  # it is not there, or its library is not
-        return _wave(data, label)
+    except (ImportError, OSError):
+        return None
+    return soundfile
+
+
+def _place(file: BinaryIO) -> Any:
+    """Where libsndfile reads: a real file by itself, which is quicker."""
+    return file if isinstance(file, _Whole) else file.fileno()
+
+
+def _decoded(file: BinaryIO, label: str) -> tuple[Wave, int]:
+    library = _soundfile()
+    if library is None:
+        return _wave(file, label)
     try:
-        with soundfile.SoundFile(_Whole(data)) as file:
-            rate, channels = int(file.samplerate), int(file.channels)
-            _check_shape(rate, channels, label)
-            frames = min(max(int(file.frames), 0), MAX_SECONDS * rate)
-            blocks = file.blocks(BLOCKED, frames=frames, dtype="float32", always_2d=True)
+        with library.SoundFile(_place(file), closefd=False) as sound:
+            rate, _ = _shape(sound, label)
+            frames = min(max(int(sound.frames), 0), MAX_SECONDS * rate)
+            blocks = sound.blocks(BLOCKED, frames=frames, dtype="float32", always_2d=True)
             parts = [_mixed(block) for block in blocks]
     except Exception as error:
         raise _unreadable(error, label) from None
     return np.concatenate(parts) if parts else np.empty(0, np.float32), rate
 
 
-def _wave(data: bytes, label: str) -> tuple[Wave, int]:
+def _wave(file: BinaryIO, label: str) -> tuple[Wave, int]:
     """A WAV of 8, 16, 24 or 32 bits a sample, by the standard library."""
-    if data[:4] != b"RIFF":
-        raise MissingDependencyError("soundfile")
     try:
-        with wave.open(io.BytesIO(data)) as file:
-            rate, channels, width = file.getframerate(), file.getnchannels(), file.getsampwidth()
+        with wave.open(file) as sound:
+            rate, channels, width = sound.getframerate(), sound.getnchannels(), sound.getsampwidth()
             _check_shape(rate, channels, label)
-            raw = np.frombuffer(file.readframes(MAX_SECONDS * rate), np.uint8)
-    except (wave.Error, EOFError):  # not of whole numbers, or damaged
+            raw = np.frombuffer(sound.readframes(MAX_SECONDS * rate), np.uint8)
+    except (wave.Error, EOFError):  # no WAV, not of whole numbers, or damaged
         raise MissingDependencyError("soundfile") from None
     frames = raw[: len(raw) - len(raw) % (width * channels)].reshape(-1, width)
     if width == 1:  # 8 bits have no sign
@@ -224,6 +238,13 @@ def _mixed(moments: npt.NDArray[np.float32]) -> Wave:
     """The mean of the channels, (n, channels) → (n,)."""
     channels = moments.shape[1]
     return moments @ np.full(channels, 1 / channels, np.float32)
+
+
+def _shape(sound: Any, label: str) -> tuple[int, int]:
+    """The rate and the channels of an open sound, checked."""
+    rate, channels = int(sound.samplerate), int(sound.channels)
+    _check_shape(rate, channels, label)
+    return rate, channels
 
 
 def _check_shape(rate: int, channels: int, label: str) -> None:
