@@ -1,4 +1,4 @@
-"""Matrix products and tables in 8 bits: a quarter of the size, and two to three times the speed.
+"""Linear layers and tables in 8 bits: a quarter of the size, and twice the speed (MiniLM, measured).
 
 Weights are whole numbers with a scale for each output, made once; activations get a scale and a
 zero for each row as they come (Dettmers et al. 2022, "LLM.int8()", vector-wise quantisation), so
@@ -17,14 +17,14 @@ UINT8, FLOAT = 2, 1  # ONNX's numbers for the types
 
 
 def quantise(graph: Graph) -> None:
-    """Put 8-bit products in place of each Gemm by constant weights, and 8-bit rows in tables."""
+    """Put 8-bit products in place of each linear layer, and 8-bit rows into each table."""
     nodes, graph.nodes = graph.nodes, []
     for node in nodes:
-        weight = graph.initializers.get(node.inputs[1]) if len(node.inputs) > 1 else None
-        if node.kind == "Gemm" and node.attributes == {"transB": 1} and weight is not None:
-            _product(graph, node, weight)
-        elif node.kind == "Gather" and graph.initializers[node.inputs[0]].ndim == 2:
-            _table(graph, node, graph.initializers[node.inputs[0]])
+        known = [graph.initializers.get(name) for name in node.inputs]
+        if node.kind == "Gemm" and len(known) == 3 and known[1] is not None:
+            _product(graph, node, known[1])
+        elif node.kind == "Gather" and known[0] is not None and known[0].ndim == 2:
+            _table(graph, node, known[0])
         else:
             graph.nodes.append(node)
 
