@@ -43,10 +43,12 @@ class Things(nn.Module):
 
     def forward(self, numbers: Tensor) -> Tensor:
         """Vectors with their biases, (B, width + 1), of those numbers (B)."""
-        vectors: Tensor = self.own(numbers) + self.start[numbers]
+        different, places = np.unique(numbers.array, return_inverse=True)
+        each = Tensor(different)  # the same thing is often in a batch several times
+        vectors: Tensor = self.own(each) + self.start[each]
         if len(self.of_known):
-            vectors = vectors + self.known[numbers] @ self.of_known
-        return vectors
+            vectors = vectors + self.known[each] @ self.of_known
+        return vectors[Tensor(places)]
 
     def vectors(self) -> Array:
         """Those of all, (N, width + 1)."""
