@@ -1,4 +1,4 @@
-"""Linear layers and tables in 8 bits: a quarter of the size, and twice the speed (MiniLM, measured).
+"""Linear layers and tables in 8 bits: a quarter of the size, twice the speed (MiniLM, measured).
 
 Weights are whole numbers with a scale for each output, made once; activations get a scale and a
 zero for each row as they come (Dettmers et al. 2022, "LLM.int8()", vector-wise quantisation), so
