@@ -10,7 +10,7 @@ import learnt
 from learnt.errors import DataError, UsageError
 from learnt.training.plan import Budget, Machine
 from learnt.training.tasks.classes import softmax
-from learnt.training.tasks.texts import plan_texts
+from learnt.training.tasks.texts import letter_limit, plan_texts
 from learnt.training.testing import measure
 
 
@@ -82,13 +82,21 @@ def test_measuring_passes_over_other_classes_and_says_so(program, tmp_path):
 
 def planned(train: int, length: int, classes: int, budget: Budget | None = None, model="words"):
     budget = budget or Budget()
-    return plan_texts(train, 2 * train, length, classes, budget, Machine(), model, "a test")
+    limit = letter_limit(np.full(2 * train, length), classes)
+    return plan_texts(train, 2 * train, length, classes, limit, budget, Machine(), model, "a test")
 
 
 def test_many_classes_do_without_letters_and_batches_shrink_with_long_texts():
-    few, many, long = planned(7000, 130, 2), planned(7000, 130, 100), planned(7000, 2048, 20)
+    few, many, long = planned(7000, 130, 2), planned(7000, 130, 100), planned(700, 2048, 20)
     assert few.options["letters"] > 0 == many.options["letters"]
     assert few.recipe.batch > long.recipe.batch
+
+
+def test_of_many_long_texts_fewer_letters_are_looked_at():
+    assert letter_limit(np.full(1_000, 2048), 2) == 2048
+    assert letter_limit(np.full(10_000, 2048), 2) == 512
+    assert letter_limit(np.full(1_000_000, 2048), 2) == 0
+    assert letter_limit(np.full(100_000, 70), 2) == 2048
 
 
 def test_a_plan_keeps_to_its_budget_and_counts_the_body():

@@ -23,7 +23,7 @@ from learnt.runner.wordpieces import CHARACTERS, Tokenizer, letters
 from learnt.training.text_features import text_features
 
 Progress = Callable[[int, int], None]  # (done, of)
-WORD_LIMIT = 2048  # words of a text that are looked at
+WORD_LIMIT = 1024  # words of a text that are looked at
 LETTER_LIMIT = 2048  # letters
 IDS = np.dtype(np.int64)
 
@@ -116,7 +116,7 @@ class TextInputs:
 
     def _words(self, texts: Sequence[str], train: Indices, at_least: int) -> Table:
         cut = self.cutters["words"]
-        every = Ragged.of([cut(text) for text in texts])
+        every = Ragged.of([np.array(cut(text), np.int32) for text in texts])
         keys, _ = wordbag.pair_keys(every.chosen(train))
         room = max(1, wordbag.MAX_NUMBERS // self.classes - self.words)
         buckets = wordbag.buckets_of(keys, self.words, room, at_least)

@@ -40,6 +40,8 @@ from learnt.training.text_inputs import LETTER_LIMIT, TextInputs
 
 MODELS = ("words", "minilm")
 LETTER_CLASSES = 20  # with more, tables of runs of letters grow too large
+MOST_LETTERS = 8_000_000  # of all texts: each is in three runs, and each run takes 40 bytes
+FEWEST_LETTERS = 128  # of a text: fewer tell too little
 FEW = 500  # training texts, up to which also words that occur once are kept
 STEPS = 580  # of SGD that texts need, about
 RECIPE = Recipe("adamw", 3e-3, 0.0, batch=64, warm_up=0.25, cycle_momentum=False)
@@ -63,11 +65,13 @@ class TextClasses(Task[Texts]):
 
     def plan(self, budget: Budget, machine: Machine, model: str | None) -> Plan:
         data = self.data
-        lengths = [min(len(text), LETTER_LIMIT) for text in data.texts]
+        lengths = np.minimum([len(text) for text in data.texts], LETTER_LIMIT)
+        limit = letter_limit(lengths, len(data.classes))
+        lengths = np.minimum(lengths, limit or LETTER_LIMIT)
         name, reason = _model(chosen(model, MODELS))
         return plan_texts(
             len(data.split.train), len(data), int(np.quantile(lengths, 0.9)), len(data.classes),
-            budget, machine, name, reason,
+            limit, budget, machine, name, reason,
         )  # fmt: skip
 
     def prepare(self, plan: Plan, progress: Progress) -> None:
@@ -158,18 +162,29 @@ class TextClasses(Task[Texts]):
         return of_classes(np.array(found), truth, program.labels, truth, noun="texts"), notes
 
 
+def letter_limit(lengths: Indices, classes: int) -> int:
+    """How many letters of each text are looked at, so that they are not too many in all."""
+    limit = LETTER_LIMIT if classes <= LETTER_CLASSES else 0
+    while limit and int(np.minimum(lengths, limit).sum()) > MOST_LETTERS:
+        limit = limit // 2 if limit > FEWEST_LETTERS else 0
+    return limit
+
+
 def plan_texts(
     train: int,
     every: int,
     length: int,
     classes: int,
+    limit: int,
     budget: Budget,
     machine: Machine,
     model: str,
     reason: str,
 ) -> Plan:
-    """How to learn so many texts, nine tenths of which are at most so many characters long."""
-    limit = LETTER_LIMIT if classes <= LETTER_CLASSES else 0
+    """How to learn so many texts, nine tenths of which are at most so many characters long.
+
+    Of each, so many letters are looked at as runs: `limit`.
+    """
     looked_up = (len(RUNS) * length * bool(limit) + length // 2) * classes
     batch = 2 ** int(np.clip(math.log2(AT_ONCE / max(1, looked_up)), 2, 6))
     each = EACH * looked_up + 1e-3 / batch
