@@ -82,11 +82,10 @@ def test_a_class_with_bad_files_only(refused: Refused, here: Path, digits: Path)
     ("content", "words"),
     [
         (b"file,label\nnone.png,1\n", "line 2: the file none.png does not exist"),
-        (b"where,label\na.png,1\n", "holds no examples of a known kind"),
         (b"file,label\na.png,\n", "line 2: it must have a file and a label"),
         ("file,label\ncafé.png,1\n".encode("latin-1"), "is not a CSV in UTF-8"),
         (b"", "empty"),
-        (b"file,label\n", "no examples"),
+        (b"file,label\n", "has a first line of names (file, label) and no rows"),
     ],
 )
 def test_a_table_that_cannot_be_used(
@@ -97,6 +96,15 @@ def test_a_table_that_cannot_be_used(
     message = refused("train", "all.csv")
     assert "all.csv" in message
     assert words in message
+
+
+def test_a_table_whose_files_have_another_name_is_a_table_of_cells(
+    refused: Refused, here: Path
+) -> None:
+    table(here / "all.csv", ["where,label", "a.png,1"])
+    assert "the label 'label' must have at least two different values" in refused(
+        "train", "all.csv"
+    )
 
 
 def test_an_output_that_cannot_be_written(refused: Refused, here: Path, digits: Path) -> None:
