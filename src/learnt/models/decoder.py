@@ -13,7 +13,7 @@ from learnt.models.efficientnet import MAPS, map_shapes
 from learnt.models.unet import block
 
 WIDTHS = (24, 48, 64, 96)  # channels of the decoder's levels, from the finest
-DROPOUT = 0.25
+DROPOUT = 0.2
 
 
 class Decoder(nn.Module):
@@ -28,17 +28,16 @@ class Decoder(nn.Module):
         pairs = list(pairwise(WIDTHS))
         self.up = nn.ModuleList(block(b, a, 1) for a, b in pairs)
         self.join = nn.ModuleList(block(a, a) for a, _ in pairs)
-        self.drop = nn.Dropout2d(DROPOUT)
+        self.drop = nn.Dropout(DROPOUT)
         self.head = nn.Conv2d(WIDTHS[0], 4 * classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         maps, at = [], 0
         for bring, (c, h, w) in zip(self.bring, self.shapes, strict=True):
             part = x[:, at : at + c * h * w].float().reshape(-1, c, h, w)
-            # As they were kept: about mean 0, deviation 1. Whole channels are dropped.
-            maps.append(self.drop(bring((part - 128) / 32)))
+            maps.append(bring((part - 128) / 32))  # as they were kept: about mean 0, deviation 1
             at += c * h * w
-        y = maps[-1]  # (N, 96, S/32, S/32)
+        y = self.drop(maps[-1])  # (N, 96, S/32, S/32)
         for level in reversed(range(len(maps) - 1)):
             wider = F.interpolate(self.up[level](y), scale_factor=2.0)
             y = self.join[level](wider + maps[level])  # … (N, 24, S/4, S/4)

@@ -100,8 +100,7 @@ class Segmentation(Task[Masks]):
         return (rows,), targets.astype(np.int64)
 
     def loss(self, outputs: Tensor, targets: Tensor, plan: Plan) -> Tensor:
-        entropy = F.cross_entropy(outputs, targets, Tensor(self.weights), ignore_index=VOID)
-        return entropy + dice_loss(outputs, targets)
+        return F.cross_entropy(outputs, targets, Tensor(self.weights), ignore_index=VOID)
 
     def evaluate(self, side: str, answers: Answers) -> Evaluation:
         """On `test` at each picture's own size; on other sides, for speed, at the network's."""
@@ -194,22 +193,6 @@ class Segmentation(Task[Masks]):
         large = F.interpolate(Tensor(scores[None]), size=small, mode="bilinear")
         best: Array = large.array[0].argmax(axis=0).astype(np.uint8)
         return best
-
-
-def dice_loss(scores: Tensor, targets: Tensor) -> Tensor:
-    """1 less the mean over classes of 2·|both| / (|one| + |other|), where masks are shares of
-    pixels: scores (N, K, H, W), targets (N, H, W); VOID is not counted.
-
-    What it measures is nearly what is reported; cross-entropy alone has rare classes drown.
-    (Milletari, Navab & Ahmadi 2016, "V-Net")
-    """
-    numbers = np.arange(scores.shape[1])[:, None, None]
-    truth = Tensor((targets.array[:, None] == numbers).astype(np.float32))
-    known = Tensor((targets.array != VOID)[:, None].astype(np.float32))
-    given = scores.softmax(1) * known
-    both = (given * truth).sum((0, 2, 3))
-    either = given.sum((0, 2, 3)) + truth.sum((0, 2, 3))
-    return 1 - ((2 * both + 1) / (either + 1)).mean()
 
 
 def class_weights(pixels: Array) -> Array:
