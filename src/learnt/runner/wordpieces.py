@@ -106,10 +106,10 @@ def letters(text: str, limit: int) -> Array:
 
     Controls and other characters that cannot be seen are spaces.
     """
-    text = text[: 4 * limit].lower()
-    if not text.isprintable():
-        text = "".join(letter if letter.isprintable() else " " for letter in text)
-    plain = " ".join(text.split())
+    plain = " ".join(text[: 4 * limit].lower().split())[: 2 * limit]
+    if not plain.isprintable():
+        seen = "".join(letter if letter.isprintable() else " " for letter in plain)
+        plain = " ".join(seen.split())
     return np.frombuffer(f" {plain} "[:limit].encode("utf-32-le"), np.int32)
 
 
