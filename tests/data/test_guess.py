@@ -64,7 +64,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory, all_digits: Path) -> Path:
     iris.to_csv(folder / "iris.csv", index=False)
     (folder / "in-a-folder").mkdir()
     iris.to_csv(folder / "in-a-folder" / "iris.csv", index=False)
-    moments = np.random.default_rng(0).random((6, 30))
+    moments = np.random.default_rng(0).normal(size=(6, 30)).cumsum(axis=1)
     names = ["label", *(f"t{i}" for i in range(30))]
     rows = [f"{i % 2}," + ",".join(f"{v:.3f}" for v in row) for i, row in enumerate(moments)]
     (folder / "moves.csv").write_text("\n".join([",".join(names), *rows]) + "\n")

@@ -118,7 +118,7 @@ def test_an_encrypted_member_is_refused(program_file, tmp_path):
 
 def test_a_member_that_unpacks_to_hundreds_of_times_its_size_is_refused(program_file, tmp_path):
     bomb = changed(program_file, {"model.onnx": b"\0" * 2**22})
-    assert len(bomb) < 2**16
+    assert len(bomb) < 2**17
     refused(bomb, tmp_path, "model.onnx is too large")
 
 
@@ -174,7 +174,7 @@ def test_labels_that_are_not_different_texts_are_refused(program_file, tmp_path,
 
 @pytest.mark.parametrize("spec", BAD_INPUTS, ids=str)
 def test_an_input_that_is_no_picture_is_refused(program_file, tmp_path, spec):
-    refused(changed(program_file, {}, input=spec), tmp_path, "its input (must be an image|is )")
+    refused(changed(program_file, {}, input=spec), tmp_path, "its input (must be|is )")
 
 
 @pytest.mark.parametrize("hashes", [None, [], {}, {"model.onnx": "0" * 64}])
