@@ -105,9 +105,11 @@ def _free_reshape(graphs: "Sequence[Graph]", name: str, user: "Node") -> bool:
         return False
     if any(-1 in f for f in found):
         return False
-    wanted, before = np.array(found), np.array([g.traced(user.inputs[0]).shape for g in graphs])
+    wanted, source = np.array(found), user.inputs[0]
     varies = (wanted != wanted[0]).any(0)
-    if varies.sum() > 1:
+    # What an operation makes on its way has no value of its own in the trace.
+    if varies.sum() > 1 and (source in graphs[0].values or source in graphs[0].initializers):
+        before = np.array([g.traced(source).shape for g in graphs])
         for i in np.flatnonzero(varies):
             if i < before.shape[1] and (wanted[:, i] == before[:, i]).all():
                 wanted[:, i], varies[i] = 0, False
