@@ -4,17 +4,10 @@ from pathlib import Path
 
 import typer
 
+from learnt.cli.options import AS_JSON, FILE, ITEM, LABEL, PROGRAM, RATING, TEXT, USER
 from learnt.cli.output import say_evaluation, say_json, say_note
 
-PROGRAM = typer.Argument(help="A program file.")
 SOURCE = typer.Argument(help="Labelled examples, as for train; all of them are tested on.")
-LABEL = typer.Option(None, help="The column to be predicted.")
-FILE = typer.Option(None, help="The column of files in a table.")
-TEXT = typer.Option(None, help="The column of texts in a table.")
-USER = typer.Option(None, help="The column of users, for ratings.")
-ITEM = typer.Option(None, help="The column of items, for ratings.")
-RATING = typer.Option(None, help="The column of ratings.")
-AS_JSON = typer.Option(False, "--json", help="Print one JSON object, and nothing else.")
 
 
 def test_program(

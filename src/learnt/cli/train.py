@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from learnt.cli.options import AS_JSON, FILE, ITEM, LABEL, RATING, TEXT, USER
 from learnt.cli.output import progress, say_data, say_evaluation, say_json, say_note
 from learnt.errors import OutputError, UsageError
 from learnt.runner.text import shown
@@ -19,12 +20,6 @@ SOURCE = typer.Argument(
 )
 OUT = typer.Option(None, "-o", "--out", help="The program file [SOURCE's name .pyz].")
 TASK = typer.Option(None, help="The kind of data, such as images [what the source looks like].")
-LABEL = typer.Option(None, help="The column to be predicted.")
-FILE = typer.Option(None, help="The column of files in a table.")
-TEXT = typer.Option(None, help="The column of texts in a table.")
-USER = typer.Option(None, help="The column of users, for ratings.")
-ITEM = typer.Option(None, help="The column of items, for ratings.")
-RATING = typer.Option(None, help="The column of ratings.")
 GROUP = typer.Option(None, help="A column whose equal values stay on one side of the split.")
 EPOCHS = typer.Option(None, help="Train for so many passes over the data.")
 MINUTES = typer.Option(None, help="Train for so many minutes at most.")
@@ -34,7 +29,6 @@ SEED = typer.Option(0, min=0, help="Equal seeds give equal programs.")
 PLAN = typer.Option(False, "--plan", help="Say what would be done, why, how long; and stop.")
 RESUME = typer.Option(None, metavar="RUN", help="Go on with a run that was stopped.")
 FIGURES = ("metric", "value", "baseline", "interval", "others", "warnings")
-AS_JSON = typer.Option(False, "--json", help="Print one JSON object, and nothing else.")
 
 
 def train(

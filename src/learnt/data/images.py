@@ -30,10 +30,7 @@ from learnt.data.source import Source
 from learnt.data.split import FRACTIONS, SIDES, Split, loosely_stratified, stratified
 from learnt.data.survey import Picture, survey
 from learnt.errors import DataError, UsageError
-from learnt.runner.text import percent, shown
-
-MAX_BAD = 0.10  # the share of files that may be left out
-SHOWN_BAD = 5  # of them, how many a message names
+from learnt.runner.text import shown
 
 
 @dataclass(frozen=True)
@@ -100,8 +97,8 @@ class Images(Source):
             if isinstance(answer, Picture):
                 self.pictures.append(answer)
             else:
-                self.bad.append(self._short(answer))
-        self._check_bad()
+                self.bad.append(self.short(answer))
+        self.note_bad(self.bad, self._found)
         self._leave_out_contradictions()
         self.classes = sorted({n for e in examples for n in self.answers.names(e.label)})
         self._check_classes()
@@ -166,11 +163,11 @@ class Images(Source):
         """
         if not reasons:
             return
-        lines = map(self._short, reasons.values())
+        lines = map(self.short, reasons.values())
         self.bad.extend(
             line for line in lines if line not in self.bad
         )  # once, also if fitted twice
-        self._check_bad()
+        self.note_bad(self.bad, self._found)
         sides = [np.array([i for i in self.split[s] if i not in reasons], np.int64) for s in SIDES]
         self.split = Split(*sides)
         self._check_sides(self.split)
@@ -195,28 +192,8 @@ class Images(Source):
             try:
                 kept.append(replace(example, label=self.answers.normal(example.label)))
             except ValueError as error:
-                self.bad.append(self._short(f"{shown(example.path)}: {error}"))
+                self.bad.append(self.short(f"{shown(example.path)}: {error}"))
         return kept
-
-    def _short(self, message: str) -> str:
-        """A message with paths as seen from the source: shorter, and nobody else's business."""
-        folder = self.source if self.source.is_dir() else self.source.parent
-        return message.replace(shown(folder) + os.sep, "")
-
-    def _check_bad(self) -> None:
-        self.notes = [note for note in self.notes if not note.startswith("left out")]
-        if not self.bad:
-            return
-        named = "".join(f"\n  {line}" for line in self.bad[:SHOWN_BAD])
-        more = len(self.bad) - SHOWN_BAD
-        named += f"\n  … and {more} more" if more > 0 else ""
-        share = len(self.bad) / self._found
-        if share > MAX_BAD:
-            raise DataError(
-                f"at most {percent(MAX_BAD)} of the files may be unusable; {len(self.bad)} of "
-                f"{self._found} are ({percent(share)}):{named}"
-            )
-        self.notes.append(f"left out {len(self.bad)} of {self._found} files:{named}")
 
     def _leave_out_contradictions(self) -> None:
         labels: dict[str, set[str]] = {}
@@ -229,7 +206,7 @@ class Images(Source):
             names = ", ".join(sorted(map(shown, labels[first.digest])))
             self.notes.append(
                 f"passed over {len(both)} identical files that have different labels, such as "
-                f"{self._short(shown(first.path))} ({names})"
+                f"{self.short(shown(first.path))} ({names})"
             )
 
     def _check_classes(self) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from learnt.data.files import Example
-from learnt.data.images import MAX_BAD, SHOWN_BAD, Summary
+from learnt.data.images import Summary
 from learnt.data.legend import MaskFacts, find_legend, look_at_mask, read_levels
 from learnt.data.look import Look
 from learnt.data.pairs import Pair, find_pairs, folders_of
@@ -24,7 +24,7 @@ from learnt.data.survey import Picture, in_threads, survey
 from learnt.errors import DataError, ImageError
 from learnt.runner.images import decode
 from learnt.runner.masks import photo
-from learnt.runner.text import percent, shown
+from learnt.runner.text import shown
 
 FEWEST = 3  # pictures
 
@@ -55,18 +55,18 @@ class Masks(Source):
         super().__init__(source, seed=seed)
         pairs, self.bad, spare = find_pairs(self.source)
         if spare:
-            name = self._short(shown(spare[0]))
+            name = self.short(shown(spare[0]))
             self.note(f"{len(spare)} masks have no picture of their name, such as {name}")
         self._found = len(pairs) + len(self.bad)
         self.pictures: list[Picture] = []
         self.masks: list[Path] = []
         facts = self._survey(pairs)
-        self._check_bad()
+        self.note_bad(self.bad, self._found, self.noun)
         if not facts:
             raise DataError(f"{shown(self.source)} has no usable pictures with masks")
         self.legend, notes = find_legend(zip(self.masks, facts, strict=True), self.source)
         for text in notes:
-            self.note(self._short(text))
+            self.note(self.short(text))
         self.classes = self.legend.names
         facts = self._with_classes(facts)
         self.pixels = np.stack([self._pixels(found) for found in facts])  # (len(self), classes)
@@ -111,9 +111,9 @@ class Masks(Source):
     def leave_out(self, reasons: dict[int, str]) -> None:
         """Drop pictures (by number) whose pixels turned out to be damaged, and say so."""
         if reasons:
-            new = map(self._short, reasons.values())
+            new = map(self.short, reasons.values())
             self.bad += [line for line in new if line not in self.bad]
-            self._check_bad()
+            self.note_bad(self.bad, self._found, self.noun)
             kept = ([i for i in self.split[s] if i not in reasons] for s in SIDES)
             self.split = Split(*(np.array(side, np.int64) for side in kept))
             self._check_sides()
@@ -138,7 +138,7 @@ class Masks(Source):
                     continue
                 sizes = " and ".join(f"{w} × {h}" for w, h in (picture.size, found.size))
                 wrong = f"{shown(pair.picture)} and its mask must be of one size; got {sizes}"
-            self.bad.append(self._short(wrong))
+            self.bad.append(self.short(wrong))
         return kept
 
     def _with_classes(self, facts: list[MaskFacts]) -> list[MaskFacts]:
@@ -154,24 +154,6 @@ class Masks(Source):
         """How many pixels of each class a mask has."""
         counts = facts.as_levels(self.legend.by)
         return np.array([counts.get(value, 0) for value in self.legend.values], np.int64)
-
-    def _short(self, message: str) -> str:
-        return message.replace(shown(self.source) + os.sep, "")
-
-    def _check_bad(self) -> None:
-        self.notes = [note for note in self.notes if not note.startswith("left out")]
-        if not self.bad:
-            return
-        named = "".join(f"\n  {line}" for line in self.bad[:SHOWN_BAD])
-        more = len(self.bad) - SHOWN_BAD
-        named += f"\n  … and {more} more" if more > 0 else ""
-        share = len(self.bad) / self._found
-        if share > MAX_BAD:
-            raise DataError(
-                f"at most {percent(MAX_BAD)} of the pictures may be unusable; {len(self.bad)} of "
-                f"{self._found} are ({percent(share)}):{named}"
-            )
-        self.note(f"left out {len(self.bad)} of {self._found} pictures:{named}")
 
     def _split(self) -> Split:
         given = {picture.side for picture in self.pictures}

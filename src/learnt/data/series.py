@@ -18,9 +18,7 @@ import numpy.typing as npt
 
 from learnt.data.files import SIDE_NAMES
 from learnt.data.look import Look
-from learnt.data.sides import Facts, counts, settle
-from learnt.data.source import Source
-from learnt.data.split import SIDES
+from learnt.data.sides import Facts, Labelled, settle
 from learnt.errors import DataError, TableError
 from learnt.runner.series_rows import (
     LABELS,
@@ -33,10 +31,8 @@ from learnt.runner.series_rows import (
     table_row,
 )
 from learnt.runner.series_rows import SIDES as SIDE_COLUMNS
-from learnt.runner.text import percent, shown
+from learnt.runner.text import shown
 
-MAX_BAD = 0.10  # the share of rows that may be left out
-SHOWN_BAD = 5
 LONGEST = 512  # moments; longer series are shortened
 SHORTEST = 8  # moments of a series in a table, so that it is taken for one
 MAX_NUMBERS = 2**28  # of all series together, once they are equally long
@@ -54,7 +50,7 @@ class Found:
     group: str | None
 
 
-class Series(Source):
+class Series(Labelled):
     """Series of numbers with a label each, split into train, valid and test.
 
     `source` is a table with numbered columns (`t0`, `t1`, …; `x0`, … and `y0`, … are two
@@ -110,25 +106,6 @@ class Series(Source):
     def __repr__(self) -> str:
         return f"Series({len(self)} series, {len(self.classes)} classes: {self.sizes()})"
 
-    @property
-    def targets(self) -> npt.NDArray[np.int64]:
-        """The class number of each series."""
-        numbers = {name: i for i, name in enumerate(self.classes)}
-        return np.array([numbers[fact.label] for fact in self.facts], np.int64)
-
-    def counts(self, side: str) -> Counter[str]:
-        """How many series of each class a side has."""
-        return counts(self.facts, self.split[side])
-
-    def fingerprint(self) -> str:
-        """The sha256 of what is on which side: the same examples give the same text."""
-        lines = sorted(
-            f"{side} {self.facts[i].digest} {self.facts[i].label}"
-            for side in SIDES
-            for i in self.split[side]
-        )
-        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
-
     def _length(self, found: Sequence[Found]) -> int:
         train = [one for one in found if one.side in (None, "train")] or found
         length = max(len(values) for one in train for values in one.row.channels)
@@ -164,15 +141,7 @@ class Series(Source):
             series.append(fit)
             digest = hashlib.sha256(fit.tobytes()).hexdigest()
             facts.append(Facts(one.label, digest, one.side, one.group))
-        named = "".join(f"\n  {line}" for line in self.bad[:SHOWN_BAD])
-        share = len(self.bad) / len(found)
-        if share > MAX_BAD:
-            raise DataError(
-                f"at most {percent(MAX_BAD)} of the rows may be unusable; {len(self.bad)} of "
-                f"{len(found)} are ({percent(share)}):{named}"
-            )
-        if self.bad:
-            self.note(f"left out {len(self.bad)} of {len(found)} rows:{named}")
+        self.note_bad(self.bad, len(found), "rows")
         return series, facts
 
 

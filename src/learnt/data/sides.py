@@ -4,12 +4,14 @@ What is the same (byte for byte, or by its group) stays together, and what has t
 out. Whatever is left out is on no side, and is noted.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from learnt.data.source import Source
 from learnt.data.split import FRACTIONS, SIDES, Indices, Split, stratified
 from learnt.errors import DataError
 from learnt.runner.text import shown
@@ -25,6 +27,31 @@ class Facts:
     digest: str  # of its content
     side: str | None = None  # where the source itself says so
     group: str | None = None
+
+
+class Labelled(Source):
+    """A source whose examples have a label each; `facts` decided on their sides."""
+
+    facts: list[Facts]
+    classes: list[str]
+
+    @property
+    def targets(self) -> Indices:
+        """The class number of each example, shape (len(self),)."""
+        numbers = {name: i for i, name in enumerate(self.classes)}
+        return np.array([numbers[fact.label] for fact in self.facts], np.int64)
+
+    def counts(self, side: str) -> Counter[str]:
+        """How many examples of each class a side has."""
+        return counts(self.facts, self.split[side])
+
+    def fingerprint(self) -> str:
+        """The sha256 of what is on which side: the same examples give the same text."""
+        facts = self.facts
+        lines = sorted(
+            f"{side} {facts[i].digest} {facts[i].label}" for side in SIDES for i in self.split[side]
+        )
+        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def settle(facts: Sequence[Facts], seed: int, noun: str, note: Note) -> tuple[list[int], Split]:

@@ -11,20 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from learnt.data.files import Example, find_examples
 from learnt.data.look import SOUNDS, Look
-from learnt.data.sides import Facts, counts, settle
-from learnt.data.source import Source
+from learnt.data.sides import Facts, Labelled, settle
 from learnt.data.split import SIDES, Split
 from learnt.data.survey import in_threads
 from learnt.errors import DataError, SoundError
 from learnt.runner.audio import Header, Samples, decode, header, opened
 from learnt.runner.text import percent, shown
 
-MAX_BAD = 0.10  # the share of files that may be left out
-SHOWN_BAD = 5  # of them, how many a message names
 TELLING = (
     0.05  # more of the classes told by the files' form than by guessing, from which it is said
 )
@@ -39,7 +35,7 @@ class Sound:
     header: Header
 
 
-class Sounds(Source):
+class Sounds(Labelled):
     """Sounds with a label each, split into train, valid and test.
 
     `source` is a folder with one folder a class, of WAV, FLAC or OGG files; a folder with
@@ -83,10 +79,12 @@ class Sounds(Source):
             if isinstance(answer, Sound):
                 self.sounds.append(answer)
             else:
-                self.bad.append(answer)
-        self._check_bad()
-        kept, self.split = settle(self.facts, seed, self.noun, self.note)
+                self.bad.append(self.short(answer))
+        self.note_bad(self.bad, self._found)
+        facts = [sound.facts for sound in self.sounds]
+        kept, self.split = settle(facts, seed, self.noun, self.note)
         self.sounds = [self.sounds[i] for i in kept]
+        self.facts = [facts[i] for i in kept]
         self.classes = sorted({fact.label for fact in self.facts})
         self._note_forms()
 
@@ -96,30 +94,6 @@ class Sounds(Source):
     def __repr__(self) -> str:
         return f"Sounds({len(self)} sounds, {len(self.classes)} classes: {self.sizes()})"
 
-    @property
-    def facts(self) -> list[Facts]:
-        """What decided on the sides, sound by sound."""
-        return [sound.facts for sound in self.sounds]
-
-    @property
-    def targets(self) -> npt.NDArray[np.int64]:
-        """The class number of each sound."""
-        numbers = {name: i for i, name in enumerate(self.classes)}
-        return np.array([numbers[fact.label] for fact in self.facts], np.int64)
-
-    def counts(self, side: str) -> Counter[str]:
-        """How many sounds of each class a side has."""
-        return counts(self.facts, self.split[side])
-
-    def fingerprint(self) -> str:
-        """The sha256 of what is on which side: the same examples give the same text."""
-        lines = sorted(
-            f"{side} {self.facts[i].digest} {self.facts[i].label}"
-            for side in SIDES
-            for i in self.split[side]
-        )
-        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
-
     def decoded(self, number: int) -> Samples:
         """A sound's samples at 16 kHz; SoundError where they are damaged."""
         return decode(self.sounds[number].path)
@@ -128,8 +102,8 @@ class Sounds(Source):
         """Drop sounds (by number) that turned out to be damaged or silent, and say so."""
         if not reasons:
             return
-        self.bad.extend(line for line in reasons.values() if line not in self.bad)
-        self._check_bad()
+        self.bad += [line for line in map(self.short, reasons.values()) if line not in self.bad]
+        self.note_bad(self.bad, self._found)
         sides = [np.array([i for i in self.split[s] if i not in reasons], np.int64) for s in SIDES]
         self.split = Split(*sides)
         missing = [name for name in self.classes if name not in self.counts("train")]
@@ -153,23 +127,6 @@ class Sounds(Source):
                 f"commonest is {percent(usual)}): the classes were recorded differently, so a "
                 "program may know microphones and rooms, and do worse on other recordings"
             )
-
-    def _check_bad(self) -> None:
-        self.notes = [note for note in self.notes if not note.startswith("left out")]
-        if not self.bad:
-            return
-        folder = self.source if self.source.is_dir() else self.source.parent
-        short = [line.replace(shown(folder) + os.sep, "") for line in self.bad]
-        named = "".join(f"\n  {line}" for line in short[:SHOWN_BAD])
-        more = len(short) - SHOWN_BAD
-        named += f"\n  … and {more} more" if more > 0 else ""
-        share = len(short) / self._found
-        if share > MAX_BAD:
-            raise DataError(
-                f"at most {percent(MAX_BAD)} of the files may be unusable; {len(short)} of "
-                f"{self._found} are ({percent(share)}):{named}"
-            )
-        self.note(f"left out {len(short)} of {self._found} files:{named}")
 
 
 def _look(example: Example) -> Sound | str:

@@ -10,6 +10,11 @@ from typing import Any, ClassVar
 
 from learnt.data.look import Look
 from learnt.data.split import SIDES, Split
+from learnt.errors import DataError
+from learnt.runner.text import percent, shown
+
+MAX_BAD = 0.10  # the share of a source that may be left out
+SHOWN_BAD = 5  # of what was left out, how many a message names
 
 
 class Source:
@@ -58,6 +63,30 @@ class Source:
         """Say something once, however often it is found."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def short(self, message: str) -> str:
+        """A message with paths as seen from the source: shorter, and nobody else's business."""
+        folder = self.source if self.source.is_dir() else self.source.parent
+        return message.replace(shown(folder) + os.sep, "")
+
+    def note_bad(self, bad: list[str], found: int, noun: str = "files") -> None:
+        """Say which of all that was found is left out, and why; it may be said again, of more.
+
+        Raises DataError where it is more than a tenth.
+        """
+        self.notes = [note for note in self.notes if not note.startswith("left out")]
+        if not bad:
+            return
+        named = "".join(f"\n  {line}" for line in bad[:SHOWN_BAD])
+        more = len(bad) - SHOWN_BAD
+        named += f"\n  … and {more} more" if more > 0 else ""
+        share = len(bad) / found
+        if share > MAX_BAD:
+            raise DataError(
+                f"at most {percent(MAX_BAD)} of the {noun} may be unusable; {len(bad)} of "
+                f"{found} are ({percent(share)}):{named}"
+            )
+        self.notes.append(f"left out {len(bad)} of {found} {noun}:{named}")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} {self.noun}: {self.sizes()})"

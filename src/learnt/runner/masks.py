@@ -6,10 +6,8 @@ pictures are made smaller first, and their masks larger again, so that memory st
 
 import argparse
 import io
-import json
 import math
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from learnt.errors import DataError, OutputError, ProgramError, UsageError
+from learnt.errors import OutputError, ProgramError, UsageError
 from learnt.runner.archive import Archive
 from learnt.runner.files import write_atomically
 from learnt.runner.images import Picture, Source, decode, quiet
 from learnt.runner.pictures import as_png, picture_arguments, picture_spec
-from learnt.runner.program import BATCH, MAX_INPUT, Feeds, Program
+from learnt.runner.program import BATCH, Feeds, Program, sources
 from learnt.runner.results import Answer, checked_labels
 from learnt.runner.text import percent, shown
 
@@ -171,23 +169,11 @@ class MaskProgram(Program):
             option: _places(arguments.inputs, getattr(arguments, option), option)
             for option in ("out", "overlay")
         }
-        code = 0
-        for number, name in enumerate(arguments.inputs):
-            try:
-                source = sys.stdin.buffer.read(MAX_INPUT + 1) if name == "-" else name
-                mask = self(source)
-                self._write(mask, source, {o: where[number] for o, where in places.items()})
-            except DataError as error:
-                code = error.exit_code
-                if arguments.json:
-                    print(json.dumps({"input": name, "error": str(error)}), flush=True)
-                print(f"error: {error}", file=sys.stderr)
-                continue
-            if arguments.json:
-                print(json.dumps({"input": name, **mask.as_dict()}), flush=True)
-            else:
-                print(f"{shown(name)}: {mask.line()}", flush=True)
-        return code
+
+        def keep(number: int, source: Source, mask: Mask) -> None:
+            self._write(mask, source, {o: where[number] for o, where in places.items()})
+
+        return self.answer_each(sources(arguments.inputs), arguments, keep)
 
     def _write(self, mask: Mask, source: Source, places: dict[str, Path | None]) -> None:
         if places["out"] is not None:

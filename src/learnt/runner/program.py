@@ -8,7 +8,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -80,7 +80,7 @@ class Program:
 
     def answer(self, arguments: argparse.Namespace) -> int:
         """Print one line an input; returns the exit code."""
-        return self.answer_each(((name, _source(name)) for name in arguments.inputs), arguments)
+        return self.answer_each(sources(arguments.inputs), arguments)
 
     # What is the same for all
 
@@ -107,13 +107,19 @@ class Program:
         """The result of one item from its row; a kind may add a note."""
         return self.result(row)
 
-    def answer_each(self, inputs: Iterable[tuple[str, Any]], arguments: argparse.Namespace) -> int:
+    def answer_each(
+        self,
+        inputs: Iterable[tuple[str, Any]],
+        arguments: argparse.Namespace,
+        keep: Callable[[int, Any, Any], None] = lambda number, source, result: None,
+    ) -> int:
         """Print one line an input (its name, the input itself); exit code 2 if one is unusable,
-        which is named on stderr."""
+        which is named on stderr. `keep` may write a result, before it is printed."""
         code = 0
-        for name, source in inputs:
+        for number, (name, source) in enumerate(inputs):
             try:
                 result: Answer = self(source)
+                keep(number, source, result)
             except DataError as error:
                 code = error.exit_code
                 if arguments.json:
@@ -210,8 +216,10 @@ class Program:
             raise ProgramError(f"the program's graph cannot be loaded: {error}") from None
 
 
-def _source(name: str) -> Any:
-    return sys.stdin.buffer.read(MAX_INPUT + 1) if name == "-" else name
+def sources(names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Files as they were named; - is what comes by standard input."""
+    for name in names:
+        yield name, sys.stdin.buffer.read(MAX_INPUT + 1) if name == "-" else name
 
 
 def load(path: str | os.PathLike[str]) -> Program:

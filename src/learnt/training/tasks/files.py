@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from learnt.data.files import find_examples
+from learnt.data.source import MAX_BAD
 from learnt.errors import DataError
 from learnt.runner.program import Program
 from learnt.runner.text import shown
 from learnt.training.metrics import Evaluation, accuracy
-
-MAX_BAD = 0.10
 
 
 def measure_files(

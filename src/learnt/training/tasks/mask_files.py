@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from learnt.data.images import MAX_BAD
 from learnt.data.legend import VOID, Legend, read_levels
 from learnt.data.pairs import find_pairs
+from learnt.data.source import MAX_BAD
 from learnt.errors import DataError, ImageError, ProgramError
 from learnt.runner.masks import MaskProgram
 from learnt.runner.program import Program

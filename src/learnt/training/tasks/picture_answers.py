@@ -10,6 +10,7 @@ import numpy as np
 
 from learnt.data.answers import ANumber, SeveralLabels, kind_of_answers, label_matrix, separator_of
 from learnt.data.files import Example, find_examples
+from learnt.data.source import MAX_BAD
 from learnt.engine.nn import functional as F
 from learnt.engine.onnx import Graph
 from learnt.engine.tensor import Tensor
@@ -21,7 +22,6 @@ from learnt.training.evaluations import of_labels, of_numbers
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import Budget, Machine, Plan
 from learnt.training.tasks.classes import gathered
-from learnt.training.tasks.files import MAX_BAD
 from learnt.training.tasks.pictures import Pictures
 from learnt.training.tasks.task import Answers, Array, Progress, Words
 
