@@ -12,7 +12,9 @@ CLASSES = ["cat", "dog", "eel"]
 
 def evaluation(right: int, n: int, baseline: float = 0.5) -> Evaluation:
     confusion = [[right, n - right], [0, 0]]
-    return Evaluation("accuracy", right / n, baseline, wilson(right, n), n, ["a", "b"], confusion)
+    return Evaluation(
+        "accuracy", right / n, baseline, lambda: wilson(right, n), n, ["a", "b"], confusion
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -79,7 +79,7 @@ def of_numbers(answers: Array, targets: Array, train: Array, **facts: Any) -> Ev
         value=scores.value(metric, n),
         baseline=scores.value(scores.rmse(guess, targets), n),
         baseline_name=f"always the mean, {float(guess[0]):.4g}",
-        interval=scores.bootstrap(metric, n),
+        spread=lambda: scores.bootstrap(metric, n),
         n=n,
         others=_defined(others),
         **facts,
@@ -108,7 +108,7 @@ def of_labels(
         value=scores.value(metric, n),
         baseline=float(positive[:, there].mean()) if there.any() else 0.0,
         baseline_name="in any order",
-        interval=scores.bootstrap(metric, n, cost=len(labels)),
+        spread=lambda: scores.bootstrap(metric, n, cost=len(labels)),
         n=n,
         others=_defined(others),
         warnings=warnings,
@@ -130,7 +130,7 @@ def of_masks(confusions: Array, classes: list[str], guess: int = 0, **facts: Any
         value=scores.value(metric, n),
         baseline=scores.value(scores.mean_iou(everywhere), n),
         baseline_name=f"{shown(classes[guess])} everywhere",
-        interval=scores.bootstrap(metric, n),
+        spread=lambda: scores.bootstrap(metric, n),
         n=n,
         classes=classes,
         confusion=total.tolist(),
@@ -144,14 +144,16 @@ def of_text(
 ) -> Evaluation:
     """Bits per byte, from the loss in nats, the tokens and the bytes of each piece of text (N)."""
     metric, n = scores.bits_per_byte(nats, sizes), len(nats)
+    further = {"perplexity": scores.value(scores.perplexity(nats, tokens), n)}
     return Evaluation(
         metric="bits per byte",
         value=scores.value(metric, n),
         baseline=baseline,
         baseline_name=baseline_name,
-        interval=scores.bootstrap(metric, n),
-        n=n,
-        others={"perplexity": scores.value(scores.perplexity(nats, tokens), n)},
+        spread=lambda: scores.bootstrap(metric, n),
+        n=int(sizes.sum()),
+        noun="bytes",
+        others=_defined(further),
         **facts,
     )
 

@@ -1,8 +1,9 @@
 """How good is it? A metric, never without its baseline and its interval."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class Evaluation:
     metric: str
     value: float
     baseline: float
-    interval: tuple[float, float]  # 95 %
+    spread: Callable[[], tuple[float, float]] = field(repr=False, compare=False)  # the interval's
     n: int
     classes: list[str] = field(default_factory=list)  # where there are classes
     confusion: list[list[int]] = field(default_factory=list)  # row: the true class; column: answer
@@ -46,6 +47,12 @@ class Evaluation:
         if self.others:
             lines.append(f"also: {self.others_text}")
         return "\n".join([*lines, *self.all_warnings])
+
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """Where the metric is with 95 % confidence; computed when it is first asked for, as
+        drawing examples again may take longer than an epoch, and the loop does not want it."""
+        return self.spread()
 
     @property
     def interval_text(self) -> str:
@@ -136,7 +143,7 @@ def accuracy(
         metric="accuracy",
         value=right / n,
         baseline=float(np.mean(targets == commonest)),
-        interval=wilson(right, n),
+        spread=lambda: wilson(right, n),
         n=n,
         classes=classes,
         confusion=confusion.tolist(),
