@@ -105,8 +105,8 @@ def minilm(home: Path):
 def scenes(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small part of the data set scenes: 96 + 24 + 48 pictures with masks; not to be changed."""
     from learnt.data.catalogue import dataset
-    from learnt.data.fetch import fetched
     from learnt.data.unpack.scenes import emoji_cutouts, write_scenes
+    from learnt.runner.fetch import fetched
 
     folder = tmp_path_factory.mktemp("data") / "scenes"
     folder.mkdir()

@@ -21,7 +21,7 @@ import numpy as np
 import torch as reference  # noqa: TID251
 
 from learnt import engine
-from learnt.data.fetch import Carrier, fetched
+from learnt.runner.fetch import Carrier, fetched
 
 DOWNLOADERS = ("torch.hub", "torch.utils.model_zoo")  # imported by many, needed by no model
 StandIns = Callable[[Any], dict[str, dict[str, Any]]]

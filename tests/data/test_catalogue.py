@@ -16,8 +16,8 @@ from PIL import Image
 
 import learnt
 from learnt.data.catalogue import DATASETS, dataset
-from learnt.data.fetch import fetched
 from learnt.errors import FetchError, OutputError, UsageError
+from learnt.runner.fetch import fetched
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ from sklearn.model_selection import cross_val_score
 
 import learnt
 from learnt.data.catalogue import WIDEDEEP, dataset
-from learnt.data.fetch import fetched
 from learnt.data.unpack.pictures import FASHION, fashion_arrays, write_pictures
 from learnt.data.unpack.sounds import Groups
 from learnt.data.unpack.texts import _mail
 from learnt.errors import UsageError
+from learnt.runner.fetch import fetched
 
 UNKNOWN_CHARSET = """\
 Content-Type: text/plain; charset=no-such

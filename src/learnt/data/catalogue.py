@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from learnt.data.fetch import Carrier, fetched
 from learnt.data.unpack import pictures, scenes, series, sounds, tables, texts
 from learnt.errors import OutputError, UsageError
+from learnt.runner.fetch import Carrier, fetched
 from learnt.runner.text import shown
 from learnt.storage import cache_folder
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from learnt.data.fetch import Carrier, fetched
 from learnt.errors import FetchError, UsageError
 from learnt.models.transformer import Sizes, TextEncoder, from_bert
+from learnt.runner.fetch import Carrier, fetched
 from learnt.runner.files import write_atomically
 from learnt.storage import cache_folder
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from learnt.data.fetch import Carrier, fetched
 from learnt.errors import FetchError
+from learnt.runner.fetch import Carrier, fetched
 
 NOWHERE = "learnt-test-no-such-package"
 PIP = (
