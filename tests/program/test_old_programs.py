@@ -1,0 +1,92 @@
+"""Programs that earlier versions wrote are read, run and answer as they did: for ever.
+
+They are in `old/`, a folder a version, and are never written again.
+"""
+
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import learnt
+from learnt.cli.main import main
+from learnt.runner.archive import TASKS
+from learnt.runner.program import Program
+
+OLD = Path(__file__).parent / "old"
+KNOWN = {  # by version and name: what each said of its inputs
+    f"{folder.name}/{name}": answers
+    for folder in sorted(OLD.glob("*.*.*"))
+    for name, answers in json.loads((folder / "answers.json").read_text("utf-8")).items()
+}
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All of them, in a folder a version."""
+    everything = tmp_path_factory.mktemp("old")
+    for folder in OLD.glob("*.*.*"):
+        with tarfile.open(folder / "programs.tar.xz") as archive:
+            archive.extractall(everything / folder.name, filter="data")
+    return everything
+
+
+@pytest.fixture(params=KNOWN)
+def old(request: pytest.FixtureRequest, unpacked: Path) -> tuple[Path, dict[str, Any]]:
+    """One of them: its file, and what it said."""
+    return unpacked / f"{request.param}.pyz", KNOWN[request.param]
+
+
+def answer(program: Program, data: bytes) -> Any:
+    """What a program says of an input that travels in it."""
+    if program.spec["kind"] == "table":
+        return program(json.loads(data)).as_dict()
+    if program.spec["kind"] == "prompt":
+        return program.score(data).bits_per_byte
+    return program(data).as_dict()
+
+
+def near(found: Any, wanted: Any) -> bool:
+    """The same, but for the last digits of numbers."""
+    if isinstance(wanted, dict):
+        return list(found) == list(wanted) and all(near(found[k], wanted[k]) for k in wanted)
+    return found == (pytest.approx(wanted, abs=1e-3) if isinstance(wanted, float) else wanted)
+
+
+def test_every_task_of_the_first_version_is_there(unpacked: Path) -> None:
+    first = {learnt.load(file).manifest["task"] for file in (unpacked / "0.1.0").glob("*.pyz")}
+    assert first == set(TASKS[:11])
+
+
+def test_an_old_program_answers_as_it_did(old: tuple[Path, dict[str, Any]]) -> None:
+    file, answers = old
+    program = learnt.load(file)
+    assert program.selftest() == []
+    assert program.selftests == len(answers) >= 3
+    for name, wanted in answers.items():
+        assert near(answer(program, program.archive.members[name]), wanted), name
+
+
+def test_the_card_of_an_old_program_is_shown_as_it_is(
+    old: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, _ = old
+    assert main(["info", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.strip() == learnt.load(file).archive.members["card.md"].decode().strip()
+    assert "95 % interval" in shown
+    assert main(["info", str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["figures"]["interval"]
+
+
+def test_the_runner_in_an_old_program_still_runs(unpacked: Path) -> None:
+    for file in sorted(unpacked.glob("*/digits.pyz")):
+        done = subprocess.run(
+            [sys.executable, file, "--selftest"], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == "ok: 3 inputs, the same answers as when trained\n"
