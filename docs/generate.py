@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 VERBS = (
-    "demo", "train", "test", "run", "info", "data list", "data get", "bodies list", "bodies get",
+    "demo", "train", "test", "run", "info", "page", "data list", "data get", "bodies list",
+    "bodies get",
 )  # fmt: skip
 PAGE = Path(__file__).with_name("cli.md")
 

@@ -72,7 +72,8 @@ def test_a_program_with_a_body_answers_as_its_learner(body_learner):
 def test_what_travels_is_the_installed_runner_byte_for_byte(program_file):
     members = members_of(program_file)
     package = Path(str(resources.files("learnt")))
-    runner = {f"learnt/runner/{f.name}": f for f in (package / "runner").glob("*.py")}
+    files = [*(package / "runner").glob("*.py"), *(package / "runner" / "web").iterdir()]
+    runner = {str(f.relative_to(package.parent)): f for f in files}
     travelling = {name for name in members if name.startswith("learnt/")}
     assert travelling == {*runner, "learnt/__init__.py", "learnt/errors.py"}
     for name, file in {**runner, "learnt/errors.py": package / "errors.py"}.items():

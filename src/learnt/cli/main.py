@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from learnt.cli import bodies, data, demo, info, run, test, train
+from learnt.cli import bodies, data, demo, info, page, run, test, train
 from learnt.cli.output import say_error
 from learnt.errors import LearntError
 from learnt.runner.main import nobody_reads
@@ -24,6 +24,7 @@ app.command("train")(train.train)
 app.command("test")(test.test_program)
 app.command("run", context_settings=run.SETTINGS)(run.run)
 app.command("info")(info.info)
+app.command("page")(page.page)
 app.add_typer(data.app, name="data")
 app.add_typer(bodies.app, name="bodies")
 

@@ -119,12 +119,10 @@ def _zipped(members: dict[str, bytes], facts: dict[str, Any]) -> bytes:
 
 def _runner() -> dict[str, bytes]:
     """The runner's own files, as they are installed: what was tested is what travels."""
-    names = sorted(
-        entry.name
-        for entry in resources.files("learnt.runner").iterdir()
-        if entry.name.endswith(".py")
-    )
-    return {f"learnt/runner/{name}": _source("learnt.runner", name) for name in names}
+    runner = resources.files("learnt.runner")
+    names = [entry.name for entry in runner.iterdir() if entry.name.endswith(".py")]
+    names += [f"web/{entry.name}" for entry in runner.joinpath("web").iterdir()]
+    return {f"learnt/runner/{name}": _source("learnt.runner", name) for name in sorted(names)}
 
 
 def _source(package: str, name: str) -> bytes:

@@ -27,6 +27,7 @@ TASKS = (
 MEMBERS = re.compile(
     r"__main__\.py|model\.onnx|manifest\.json|card\.md|"
     r"learnt/(__init__|errors)\.py|learnt/runner/[a-z_]{1,40}\.py|"
+    r"learnt/runner/web/[a-z_]{1,40}\.(html|css|js)|"
     r"assets/[a-z0-9_]{1,40}\.(json|csv|txt)|"
     r"selftest/(expected\.json|input_[0-9]{1,3}\.(png|json|txt|csv|wav))"
 )

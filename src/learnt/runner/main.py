@@ -77,6 +77,7 @@ def _parser(program: "Program", name: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--info", action="store_true", help="what this program is, and how good")
     parser.add_argument("--selftest", action="store_true", help="does it answer as when trained?")
     parser.add_argument("--onnx", metavar="OUT", help="write the model as a plain ONNX file")
+    parser.add_argument("--page", metavar="OUT", help="write a web page that runs it, offline")
     return parser
 
 
@@ -88,11 +89,15 @@ def _act(program: "Program", parser: argparse.ArgumentParser, arguments: argpars
     if arguments.onnx:
         write_atomically(arguments.onnx, program.onnx)
         print(f"wrote {shown(arguments.onnx)}", file=sys.stderr)
+    if arguments.page:
+        from learnt.runner.page import write_page
+
+        print(f"wrote {shown(write_page(program, arguments.page))}", file=sys.stderr)
     if arguments.selftest:
         return selftest(program)
     if program.wanted(arguments):
         return program.answer(arguments)
-    if not (arguments.info or arguments.onnx):
+    if not (arguments.info or arguments.onnx or arguments.page):
         parser.print_usage(sys.stderr)
         return 2
     return 0

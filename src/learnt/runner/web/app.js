@@ -1,0 +1,155 @@
+// The page: unpacks the program, offers its examples, runs it, shows what it says.
+
+const { find, make } = learnt;
+const TOLERANCE = 1e-3; // of an answer, between this machine and the one that trained
+
+/** Show a message, or take it away. */
+learnt.problem = (message = "") => {
+  find("problem").textContent = message;
+  find("problem").hidden = !message;
+};
+
+/** Do what a person asked for: what goes wrong is one message. */
+learnt.doing = async (work) => {
+  learnt.problem();
+  document.body.classList.add("busy");
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof learnt.Problem)) console.warn(error);
+    learnt.problem(error instanceof learnt.Problem ? error.message : `It failed: ${error.message}`);
+  } finally {
+    document.body.classList.remove("busy");
+  }
+};
+
+/** The graph's first result for one batch of named tensors: {data, dims}. */
+learnt.run = async (feeds) => {
+  const session = await learnt.session;
+  const results = await session.run(feeds);
+  return results[session.outputNames[0]];
+};
+
+/** Run one item and show the answer; `learnt.last` keeps the row that the graph gave. */
+learnt.answer = async (item) => {
+  await learnt.session;
+  await learnt.pause();
+  const begun = performance.now();
+  const row = await learnt.run(learnt.kind.feeds(item));
+  const time = performance.now() - begun;
+  learnt.last = { row: Array.from(row.data, Number), dims: row.dims, time };
+  learnt.show(said(row, item));
+  document.body.dataset.answers = Number(document.body.dataset.answers ?? 0) + 1;
+  find("time").textContent = `Answered in ${time < 10 ? time.toFixed(1) : Math.round(time)} ms.`;
+};
+
+/** What is said of a row: the kind may have its own words. */
+function said(row, item) {
+  if (learnt.kind.answer) return learnt.kind.answer(row, item);
+  return learnt.outputs[learnt.manifest.output?.kind ?? "classes"](row.data, learnt.manifest);
+}
+
+function head() {
+  const { manifest } = learnt;
+  const name = manifest.name || "A program";
+  const question = /^# (?:.*?: )?(.+)/.exec(learnt.text("card.md"))?.[1] ?? "";
+  document.title = name;
+  find("name").textContent = name;
+  find("question").textContent = question.charAt(0).toUpperCase() + question.slice(1);
+  find("card").replaceChildren(...learnt.card(learnt.text("card.md")));
+  find("facts").replaceChildren(...facts(manifest));
+}
+
+/** The figure, what it is compared with, and how large the program is. */
+function facts({ figures = {} }) {
+  const shown = [];
+  const isShare = !/RMSE|MAE|error|loss|bits/i.test(figures.metric ?? "");
+  const words = (value) => (isShare ? learnt.percent(value) : learnt.number(Number(value.toPrecision(4))));
+  if (typeof figures.value === "number") {
+    shown.push([figures.metric, words(figures.value)]);
+    if (typeof figures.baseline === "number") shown.push(["without learning", words(figures.baseline)]);
+    if (figures.n) shown.push(["examples it was tested on", String(figures.n)]);
+  }
+  const size = learnt.parts["model.onnx"].length;
+  shown.push(["size of the model", size < 1e6 ? `${Math.round(size / 1e3)} kB` : `${(size / 1e6).toFixed(1)} MB`]);
+  return shown.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
+}
+
+/** The inputs that travel in the program, in their order. */
+const travelling = () =>
+  Object.keys(learnt.parts)
+    .filter((name) => /^selftest\/input_/.test(name))
+    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+
+async function examples() {
+  const list = find("examples").querySelector("ul");
+  for (const [number, name] of travelling().entries()) {
+    const shown = await learnt.kind.example(learnt.parts[name], name, number);
+    const button = make("button", { type: "button", className: "example" }, shown);
+    if (shown instanceof Element) button.ariaLabel = `Example ${number + 1}`;
+    button.addEventListener("click", () =>
+      learnt.doing(() => learnt.kind.take(learnt.parts[name], name)),
+    );
+    list.append(make("li", {}, button));
+  }
+  find("examples").hidden = !list.children.length;
+}
+
+/** How far a row is from the one wanted, as a share of the larger of it and 1. */
+function away(row, wanted) {
+  return Math.max(...wanted.map((w, n) => Math.abs(row[n] - w) / Math.max(1, Math.abs(w))));
+}
+
+/** Run the selftest: the names of the inputs whose answers differ from those at training. */
+learnt.selftest = async () => {
+  const expected = learnt.json("selftest/expected.json");
+  const differing = [];
+  for (const name of travelling()) {
+    const item = await learnt.kind.read(learnt.parts[name], name);
+    const { data } = await learnt.run(learnt.kind.feeds(item));
+    const row = Array.from(data, Number);
+    let wanted = expected[name.replace("selftest/", "")];
+    if (!Array.isArray(wanted)) wanted = learnt.manifest.labels.map((label) => wanted[label]);
+    const far = (learnt.kind.away ?? away)(row, wanted.flat(Infinity));
+    if (row.length !== wanted.flat(Infinity).length || !(far <= TOLERANCE)) differing.push(name);
+  }
+  return differing;
+};
+
+async function check() {
+  find("checked").textContent = "Running its examples…";
+  const differing = await learnt.selftest();
+  find("checked").textContent = differing.length
+    ? `No: it answers differently for ${differing.join(", ")}.`
+    : `Yes: ${travelling().length} inputs, the same answers as when trained.`;
+}
+
+async function opened() {
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmBinary = learnt.parts["runtime.wasm"];
+  const session = await ort.InferenceSession.create(learnt.parts["model.onnx"], {
+    executionProviders: ["wasm"],
+    logSeverityLevel: 3,
+  });
+  delete learnt.parts["runtime.wasm"];
+  return session;
+}
+
+async function start() {
+  if (typeof DecompressionStream === "undefined" || typeof WebAssembly === "undefined") {
+    throw new learnt.Problem("This browser is too old for this page: use a newer one.");
+  }
+  await learnt.unpack();
+  learnt.manifest = learnt.json("manifest.json");
+  learnt.kind = learnt.kinds[learnt.manifest.input.kind];
+  head();
+  learnt.session = opened();
+  learnt.session.catch(() => {});
+  await learnt.kind.start(find("controls"));
+  await examples();
+  find("check").addEventListener("click", () => learnt.doing(check));
+  await learnt.session;
+  document.body.dataset.ready = "yes";
+}
+
+learnt.doing(start);

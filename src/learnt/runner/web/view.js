@@ -1,0 +1,109 @@
+// How answers and cards look: headline, bars, and a card's Markdown as elements.
+
+const { make, percent } = learnt;
+
+const FIRST = 10; // bars that are shown before one asks for all
+const MOST = 1000; // bars that are ever shown
+
+/** One bar: a name, how long it is (0 to 1), what it says. */
+function bar({ name, share, text = percent(share), chosen = false }) {
+  const fill = make("span", { className: "fill" });
+  fill.style.width = `${100 * Math.min(1, Math.max(0, share))}%`;
+  return make(
+    "li",
+    { className: chosen ? "bar chosen" : "bar" },
+    make("span", { className: "bar-name" }, name),
+    make("span", { className: "bar-text" }, text),
+    make("span", { className: "track", ariaHidden: "true" }, fill),
+  );
+}
+
+/** Bars, the longest first: ten, and a button for the rest. */
+learnt.bars = (entries) => {
+  const sorted = [...entries].sort((a, b) => b.share - a.share).slice(0, MOST);
+  const list = make("ol", { className: "bars" }, ...sorted.slice(0, FIRST).map(bar));
+  const place = make("div", {}, list);
+  if (sorted.length > FIRST) {
+    const left = entries.length > MOST ? `the first ${MOST}` : `all ${sorted.length}`;
+    const more = make("button", { type: "button", className: "quiet" }, `Show ${left}`);
+    more.addEventListener("click", () => {
+      list.append(...sorted.slice(FIRST).map(bar));
+      more.remove();
+    });
+    place.append(more);
+  }
+  return place;
+};
+
+// What a program says of one input: {title, detail, note, bars, more: an element}.
+
+const THRESHOLD = 0.5; // of the probability from which an example has a label
+
+learnt.outputs.classes = (row, manifest) => {
+  const best = row.indexOf(Math.max(...row));
+  const bars = manifest.labels.map((name, n) => ({ name, share: row[n], chosen: n === best }));
+  return { title: manifest.labels[best], detail: percent(row[best]), bars };
+};
+
+learnt.outputs.labels = (row, manifest) => {
+  const bars = manifest.labels.map((name, n) => {
+    return { name, share: row[n], chosen: row[n] >= THRESHOLD };
+  });
+  const chosen = bars.filter((b) => b.chosen).sort((a, b) => b.share - a.share);
+  const best = bars.reduce((a, b) => (b.share > a.share ? b : a));
+  return chosen.length
+    ? { title: chosen.map((b) => b.name).join(", "), detail: "", bars }
+    : { title: "none", detail: `the likeliest: ${best.name} ${percent(best.share)}`, bars };
+};
+
+learnt.outputs.number = (row) => ({ title: learnt.number(row[0]) });
+
+/** Show an answer, and say it to whoever listens. */
+learnt.show = ({ title, detail = "", note = "", bars, more }) => {
+  const said = [make("p", { className: title.length > 24 ? "title long" : "title" }, title)];
+  if (detail) said.push(make("p", { className: "detail" }, detail));
+  if (note) said.push(make("p", { className: "note" }, note));
+  learnt.find("said").replaceChildren(...said);
+  learnt.find("shown").replaceChildren(...(more ? [more] : []), ...(bars ? [learnt.bars(bars)] : []));
+};
+
+// A card: the few things of Markdown that cards use, each as an element.
+
+/** `code` and **strong** in a line. */
+function inline(line) {
+  return line.split(/(\*\*[^*]+\*\*|`[^`]+`)/).map((piece) => {
+    if (/^\*\*.+\*\*$/.test(piece)) return make("strong", {}, piece.slice(2, -2));
+    return /^`.+`$/.test(piece) ? make("code", {}, piece.slice(1, -1)) : piece;
+  });
+}
+
+const cells = (line) => line.replace(/^\||\|$/g, "").split(/(?<!\\)\|/).map((c) => c.trim().replaceAll("\\|", "|"));
+
+function table(lines) {
+  const [head, , ...rows] = lines.map(cells);
+  const row = (texts, tag) => make("tr", {}, ...texts.map((t) => make(tag, {}, ...inline(t))));
+  return make(
+    "div",
+    { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "A table of the card" },
+    make("table", {}, make("thead", {}, row(head, "th")), make("tbody", {}, ...rows.map((r) => row(r, "td")))),
+  );
+}
+
+/** A card's Markdown → elements; its first heading is left out, the page has it already. */
+learnt.card = (markdown) => {
+  const nodes = [];
+  for (const block of markdown.split(/\n\s*\n/).map((b) => b.trim()).filter(Boolean)) {
+    const lines = block.split("\n");
+    const heading = /^(#+) (.*)/.exec(lines[0]);
+    if (heading) {
+      if (heading[1].length > 1) nodes.push(make("h3", {}, ...inline(heading[2])));
+      lines.shift();
+    }
+    if (!lines.length) continue;
+    if (lines[0].startsWith("|") && lines.length > 1) nodes.push(table(lines));
+    else if (lines.every((l) => /^[-*] /.test(l))) {
+      nodes.push(make("ul", {}, ...lines.map((l) => make("li", {}, ...inline(l.slice(2))))));
+    } else nodes.push(...lines.map((l) => make("p", {}, ...inline(l))));
+  }
+  return nodes;
+};
