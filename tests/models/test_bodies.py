@@ -39,7 +39,8 @@ def cat(lite) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def session(lite):
-    return onnxruntime.InferenceSession(lite.onnx())
+    """The body with the weights as they were published."""
+    return onnxruntime.InferenceSession(body("efficientnet-lite0", "float32").onnx())
 
 
 def test_the_engine_sees_an_egyptian_cat_in_a_picture_of_one(network, cat):
@@ -65,6 +66,15 @@ def test_the_onnx_body_gives_the_engines_features(network, session, cat):
     assert np.abs(expected).max() > 1
 
 
+def test_with_weights_of_8_bits_the_features_are_nearly_the_same(lite, session, cat):
+    assert len(lite.onnx()) < 3.6e6
+    pictures = np.concatenate([cat, cat[..., ::-1], 255 - cat])
+    exact = session.run(None, {"pictures": pictures})[0]
+    rounded = onnxruntime.InferenceSession(lite.onnx()).run(None, {"pictures": pictures})[0]
+    norms = np.linalg.norm(exact, axis=1) * np.linalg.norm(rounded, axis=1)
+    assert ((exact * rounded).sum(1) / norms > 0.98).all()
+
+
 def test_the_onnx_body_is_standard_small_and_without_batch_norm(lite):
     model = onnx_library.load_from_string(lite.onnx())
     onnx_library.checker.check_model(model, full_check=True)
@@ -73,7 +83,8 @@ def test_the_onnx_body_is_standard_small_and_without_batch_norm(lite):
     assert kinds.count("Conv") == 49  # stem, 1 × 2 + 15 × 3, head
 
 
-def test_the_onnx_body_is_made_once_and_then_read(lite, session, monkeypatch):
+def test_the_onnx_body_is_made_once_and_then_read(lite, monkeypatch):
+    lite.onnx()
     monkeypatch.setattr(type(lite), "weights", lambda self: pytest.fail("read again"))
     assert lite.cached().read_bytes() == lite.onnx()
 

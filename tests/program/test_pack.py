@@ -69,6 +69,23 @@ def test_a_program_with_a_body_answers_as_its_learner(body_learner):
     agree(body_learner, body_learner.data.split.test)
 
 
+def test_a_photo_program_has_at_most_6_mb_as_its_body_has_weights_of_8_bits(body_learner):
+    program = body_learner.program()
+    assert len(program.archive.data) <= 6e6
+    floats = [
+        tensor.name
+        for tensor in onnx.load_model_from_string(program.onnx).graph.initializer
+        if tensor.data_type == onnx.TensorProto.FLOAT
+        and len(tensor.dims) > 1
+        and np.prod(tensor.dims) > 1500  # larger than any scales
+    ]
+    assert floats == []
+
+
+def test_a_digits_program_has_at_most_0_3_mb(program_file):
+    assert program_file.stat().st_size <= 0.3e6
+
+
 def test_what_travels_is_the_installed_runner_byte_for_byte(program_file):
     members = members_of(program_file)
     package = Path(str(resources.files("learnt")))

@@ -166,7 +166,7 @@ def test_what_needs_training_says_so_before(few, name):
 
 
 def test_a_runs_folder_holds_what_was_asked_and_what_happened(few):
-    learner = fitted(few, epochs=3, seed=9)
+    learner = fitted(few, epochs=3, seed=9, weights="float32")
     folder = learner.run.folder
     names = {"config.json", "history.jsonl", "checkpoint.safetensors"}
     assert {file.name for file in folder.iterdir()} == names

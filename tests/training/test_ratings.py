@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pandas as pd
 import polars as pl
 import pytest
@@ -32,6 +33,15 @@ def some() -> Ratings:
 @pytest.fixture(scope="module")
 def trained(some: Ratings) -> Learner:
     return Learner(some).fit()
+
+
+def test_the_vectors_in_its_program_have_8_bits(trained: Learner) -> None:
+    assert trained.weights.kind == "int8"
+    program = trained.program()
+    tensors = onnx.load_model_from_string(program.onnx).graph.initializer
+    kinds = {tensor.name: tensor.data_type for tensor in tensors}
+    assert kinds["users_int8"] == kinds["items_int8"] == onnx.TensorProto.INT8
+    assert not {"users", "items"} & kinds.keys()
 
 
 def test_it_predicts_better_than_the_means_and_ranks_better_than_popularity(

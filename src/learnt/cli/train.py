@@ -26,6 +26,9 @@ MINUTES = typer.Option(None, help="Train for so many minutes at most.")
 MODEL = typer.Option(None, help="A network by its name [what suits the data].")
 ENGINE = typer.Option("numpy", help="What runs the training: numpy, the built-in engine.")
 SEED = typer.Option(0, min=0, help="Equal seeds give equal programs.")
+WEIGHTS = typer.Option(
+    "auto", help="int8, float32, or auto: int8 where that costs next to nothing."
+)
 PLAN = typer.Option(False, "--plan", help="Say what would be done, why, how long; and stop.")
 RESUME = typer.Option(None, metavar="RUN", help="Go on with a run that was stopped.")
 FIGURES = ("metric", "value", "baseline", "interval", "others", "warnings")
@@ -47,6 +50,7 @@ def train(
     model: str | None = MODEL,
     engine: str = ENGINE,
     seed: int = SEED,
+    weights: str = WEIGHTS,
     plan: bool = PLAN,
     resume: str | None = RESUME,
     as_json: bool = AS_JSON,
@@ -77,7 +81,9 @@ def train(
             source, task, seed, label=label, file=file, text=text, user=user, item=item,
             rating=rating, group=group,
         )  # fmt: skip
-        learner = Learner(data, model=model, seed=seed, callbacks=progress(as_json))
+        learner = Learner(
+            data, model=model, seed=seed, weights=weights, callbacks=progress(as_json)
+        )
         learner.options["out"] = str(out.absolute())
     if plan:
         return _show_plan(learner, why, epochs, minutes, as_json)
@@ -112,7 +118,8 @@ def teach(
             say_note(note)
     say_evaluation(evaluation)
     size = len(program.archive.data) / 1e6
-    print(f"wrote {shown(out)} ({size:.1f} MB) after {duration(seconds['total'])}")
+    kind = learner.weights.kind
+    print(f"wrote {shown(out)} ({size:.1f} MB, {kind}) after {duration(seconds['total'])}")
     return None
 
 

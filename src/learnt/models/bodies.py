@@ -4,7 +4,7 @@ Nothing of the carrier is imported: the file is found through the package's list
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,6 +30,7 @@ class Body:
     features: int
     licence: str
     about: str
+    weights_as: str = "int8"  # or "float32", as they were published
     unready: ClassVar[str] = "made ready when first used"
 
     @property
@@ -97,24 +98,30 @@ class Body:
             from learnt.engine.onnx import export
             from learnt.engine.tensor import Tensor
             from learnt.models.efficientnet import PhotoBody, PhotoMaps
+            from learnt.models.rounding import store_whole
 
             example = Tensor(np.zeros((1, 3, size, size), np.uint8))
             whole = PhotoMaps(self.network()) if what else PhotoBody(self.network())
             model = export(whole, example, input_names=["pictures"])
+            if self.weights_as == "int8":
+                nodes = model.graph.node
+                store_whole(model, {node.input[1] for node in nodes if node.op_type == "Conv"})
             data: bytes = model.SerializeToString()
             write_atomically(cached, data)
             return data
 
     def cached(self, what: str = "") -> Path:
         """Where its ONNX is, or will be; the name changes with the weights and our exporter."""
-        return cache_folder("bodies") / f"{self.name}-{self.sha256[:12]}{what}-{EXPORT}.onnx"
+        name = f"{self.name}-{self.sha256[:12]}{what}-{self.weights_as}-{EXPORT}.onnx"
+        return cache_folder("bodies") / name
 
     def describe(self) -> dict[str, Any]:
         """What its features depend on: equal descriptions give equal features."""
-        return {"body": self.name, "sha256": self.sha256, "export": EXPORT}
+        facts = {"body": self.name, "sha256": self.sha256, "export": EXPORT}
+        return {**facts, "weights": self.weights_as}
 
 
-EXPORT = 2  # raise it when what is exported changes: cached bodies and features are made anew
+EXPORT = 3  # raise it when what is exported changes: cached bodies and features are made anew
 
 BODIES = {
     "efficientnet-lite0": Body(
@@ -130,8 +137,12 @@ BODIES = {
 }
 
 
-def body(name: str) -> Body:
-    """A known body by its name; UsageError lists the known ones."""
+def body(name: str, weights: str = "auto") -> Body:
+    """A known body by its name; UsageError lists the known ones.
+
+    Its weights are rounded to 8 bits, so that what learns from its features knows no others,
+    unless `weights` is float32.
+    """
     if name not in BODIES:
         raise UsageError(f"the body must be one of {', '.join(BODIES)}; got {name!r}")
-    return BODIES[name]
+    return replace(BODIES[name], weights_as="float32" if weights == "float32" else "int8")

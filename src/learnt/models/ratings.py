@@ -14,6 +14,7 @@ import numpy.typing as npt
 import learnt.engine as torch
 from learnt.engine import nn
 from learnt.engine.tensor import Tensor
+from learnt.models.rounding import MOST, in_eight_bits, same
 
 Array = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
@@ -49,6 +50,13 @@ class Things(nn.Module):
         if len(self.of_known):
             vectors = vectors + self.known[each] @ self.of_known
         return vectors[Tensor(places)]
+
+    def round(self) -> None:
+        """Round the vectors to 8 bits: what is each one's own makes up for it."""
+        vectors = self.vectors()
+        found = in_eight_bits(vectors)
+        if found is not None:
+            self.own.weight.array[...] += found[0] * found[1] - vectors
 
     def vectors(self) -> Array:
         """Those of all, (N, width + 1)."""
@@ -101,6 +109,17 @@ def score(p: Tensor, q: Tensor) -> Tensor:
     return (p[:, :-1] * q[:, :-1]).sum(1) + p[:, -1] + q[:, -1]
 
 
+def mean_like(vectors: Array) -> Array:
+    """The mean of all, (1, width + 1); whole numbers of the same scales, if they are such."""
+    mean: Array = vectors.mean(0, keepdims=True)
+    found = in_eight_bits(vectors)
+    if found is None or not same(vectors, *found):
+        return mean
+    of_all = len(found[1]) == 1  # each scale is a column's, else a row's
+    scales = found[1] if of_all else np.abs(mean).max(1, keepdims=True) / np.float32(MOST)
+    return np.rint(mean / scales) * scales
+
+
 class FinishedModel(nn.Module):
     """The trained model as a program has it: numbers of a user, an item and another item (B) →
     (B, 3): the rating, what `--top` orders by, and how similar the two items are (cosine).
@@ -120,7 +139,7 @@ class FinishedModel(nn.Module):
     ) -> None:
         super().__init__()
         users, items = model.users.vectors(), model.items.vectors()
-        users = np.concatenate([users, users.mean(0, keepdims=True)])
+        users = np.concatenate([users, mean_like(users)])
         self.register_buffer("users", Tensor(users))
         self.register_buffer("items", Tensor(items))
         self.register_buffer("extra", Tensor(extra))

@@ -10,6 +10,7 @@ from learnt.data.prepare import image_shape
 from learnt.engine import nn
 from learnt.engine.onnx import Graph, Spec, fold_batch_norm, write
 from learnt.engine.tensor import Tensor
+from learnt.models.rounding import store_whole
 
 Finish = Callable[[Graph, str], str]  # appends what turns scores into answers
 WriteInputs = Callable[[Graph, str], str]  # appends what turns raw input into the model's
@@ -47,6 +48,14 @@ def class_graph(
     answers = finish(graph, scores.name) if finish else graph.add("Softmax", scores.name, axis=1)
     graph.outputs.append((answers, np.dtype(np.float32), list(scores.shape)))
     data: bytes = graph.proto().SerializeToString()
+    return data
+
+
+def small(graph: bytes) -> bytes:
+    """The same graph; what is whole numbers times scales in it is stored as such."""
+    import onnx
+
+    data: bytes = store_whole(onnx.load_model_from_string(graph)).SerializeToString()
     return data
 
 

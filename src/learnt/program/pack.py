@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -111,10 +112,18 @@ def _zipped(members: dict[str, bytes], facts: dict[str, Any]) -> bytes:
         for name, data in {"manifest.json": manifest, **members}.items():
             info = zipfile.ZipInfo(name, EARLIEST)
             info.external_attr = 0o644 << 16
-            stored = name.endswith((".onnx", ".png"))
-            info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+            info.compress_type = (
+                zipfile.ZIP_DEFLATED if _shrinks(name, data) else zipfile.ZIP_STORED
+            )
             archive.writestr(info, data)
     return file.getvalue()
+
+
+def _shrinks(name: str, data: bytes) -> bool:
+    """Is it worth its time to read it packed? A graph is only where it is more than halved."""
+    if name.endswith(".onnx"):
+        return 2 * len(zlib.compress(data, 1)) < len(data)
+    return not name.endswith(".png")
 
 
 def _runner() -> dict[str, bytes]:

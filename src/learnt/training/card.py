@@ -60,4 +60,5 @@ def _model(learner: "Learner", words: "Words") -> str:
         f"{learner.made_plan.model}, {len(learner.history)} epochs, seed {learner.seed}{more}. "
         f"Trained by learnt {__version__}."
     )
+    text += f"\n{learner.weights.text()}"
     return text + (f"\nThe body: {words.body}." if words.body else "")

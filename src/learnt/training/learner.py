@@ -7,6 +7,7 @@ depends on the kind of job (pictures, texts, a table …) is its task (`tasks/`)
 import platform
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from learnt.data.kinds import kind_of_data
 from learnt.data.source import Source
 from learnt.engine.onnx import OPSET
 from learnt.errors import ResumeError, UsageError
+from learnt.program.graph import small
 from learnt.program.pack import pack
 from learnt.runner.program import Program
 from learnt.training.callbacks import Checkpoints, Deadline, Threads
@@ -30,6 +32,7 @@ from learnt.training.numpy_engine import NumpyEngine
 from learnt.training.plan import Budget, Plan, measure_machine
 from learnt.training.tasks.registry import task_of
 from learnt.training.tasks.task import Answers, Indices
+from learnt.training.weights import known_weights, settle
 from learnt.version import __version__
 
 Array = npt.NDArray[Any]
@@ -40,7 +43,8 @@ class Learner:
 
     `data` is one of learnt's kinds: Images, Texts, Table, Ratings, … `model` names a network;
     without it the plan chooses one for the data. `seed` makes a training repeatable.
-    `callbacks` follow it.
+    `weights` of the program are "int8" where that costs next to nothing, else "float32"; or as
+    you say. `callbacks` follow the training.
 
     >>> learner = learnt.Learner(learnt.Images("digits/"), model="convnet")
     >>> learner.fit(epochs=3)
@@ -57,11 +61,12 @@ class Learner:
         *,
         model: str | None = None,
         seed: int = 0,
+        weights: str = "auto",
         callbacks: Sequence[Callback] = (),
     ) -> None:
         self.data, self.seed, self.callbacks = data, seed, list(callbacks)
         self.task = task_of(data, seed)
-        self.wanted = model
+        self.wanted, self.wanted_weights = model, known_weights(weights)
         self.seconds: dict[str, float] = {"features": 0.0, "fit": 0.0}
         self.history: list[dict[str, Any]] = []
         self.run: Run | None = None
@@ -107,7 +112,8 @@ class Learner:
 
     def plan(self, epochs: int | None = None, minutes: float | None = None) -> Plan:
         """What `fit` would do with this budget, why, and about how long it would take."""
-        return self.task.plan(Budget(epochs, minutes), self._machine, self.wanted)
+        made = self.task.plan(Budget(epochs, minutes), self._machine, self.wanted)
+        return replace(made, weights=self.wanted_weights)
 
     def fit(self, epochs: int | None = None, minutes: float | None = None) -> Self:
         """Train by the plan; `epochs` or `minutes` bound it. Returns the Learner itself.
@@ -137,6 +143,9 @@ class Learner:
         callbacks = [*self.callbacks, *extra, Threads(made.threads), self._checkpoints(loop)]
         self._train(batches, loop, callbacks)
         self.history = loop.history
+        self.weights = settle(
+            self.task, self.model, made.weights, loop.history[-1], lambda: self.evaluate("valid")
+        )
         self.seconds["fit"] = time.perf_counter() - begun - self.seconds["features"]
         return self
 
@@ -195,15 +204,17 @@ class Learner:
             parts = self.task.program(made, self.model, self.outputs)
         finally:
             self.model.train()
+        graph = parts.graph if made.weights == "float32" else small(parts.graph)
         facts = {
             "task": self.task.name,
             "name": self.name,
             "opset": OPSET,
             **parts.facts,
             "model": made.model,
+            "weights": self.weights.as_dict(),
             "figures": evaluation.as_dict(),
         }
-        return pack(parts.graph, facts, card(self, evaluation), parts.check, parts.assets)
+        return pack(graph, facts, card(self, evaluation), parts.check, parts.assets)
 
     @property
     def name(self) -> str:

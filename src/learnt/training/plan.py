@@ -84,6 +84,7 @@ class Plan:
     reasons: tuple[str, ...]
     facts: tuple[tuple[str, str], ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+    weights: str = "auto"  # in 8 bits where that costs little; or int8, or float32
     threads: int | None = 1  # of matrix products while training; None: all there are
 
     def describe(self) -> str:

@@ -71,7 +71,9 @@ class Segmentation(Task[Masks]):
     def prepare(self, plan: Plan, progress: Progress) -> None:
         size, self.channels = plan.options["size"], plan.options["channels"]
         preparation = Preparation(size, self.channels)
-        self.maps = None if plan.model == "unet" else BodyMaps(preparation, body(plan.model))
+        self.maps = (
+            None if plan.model == "unet" else BodyMaps(preparation, body(plan.model, plan.weights))
+        )
         self.pictures = PreparedPictures(preparation)
         self.rows: Any = (
             self.maps.gather(self.data, progress)

@@ -72,7 +72,7 @@ class Pictures(Task[Images]):
         options = plan.options
         preparation = Preparation(options["size"], options["channels"])
         self.inputs: Inputs = (
-            BodyFeatures(preparation, body(plan.model), options["views"])
+            BodyFeatures(preparation, body(plan.model, plan.weights), options["views"])
             if options["views"]
             else PreparedPictures(preparation)
         )

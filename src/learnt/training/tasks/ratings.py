@@ -79,6 +79,10 @@ class RatingsTask(Task[Ratings]):
         )  # fmt: skip
         return self.model
 
+    def round(self, network: nn.Module) -> None:
+        for things in (self.model.users, self.model.items):
+            things.round()
+
     def batch(self, numbers: Indices, random: np.random.Generator | None = None) -> Batch:
         data = self.data
         return (data.user[numbers], data.item[numbers]), data.rating[numbers]

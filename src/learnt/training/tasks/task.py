@@ -17,6 +17,7 @@ from learnt.data.batches import Batch
 from learnt.data.source import Source
 from learnt.engine import nn, optim
 from learnt.engine.tensor import Tensor
+from learnt.models.rounding import round_weights
 from learnt.program.pack import Check
 from learnt.runner.program import Program
 from learnt.training.metrics import Evaluation
@@ -63,6 +64,10 @@ class Task(ABC, Generic[Data]):
     def optimizer(self, network: nn.Module, plan: Plan) -> optim.Optimizer:
         """What changes the network's weights."""
         return plan.recipe.optimizer(network)
+
+    def round(self, network: nn.Module) -> None:
+        """Round the trained weights to 8 bits, in place, as the program will have them."""
+        round_weights(network)
 
     def examples(self, side: str) -> Indices:
         """The numbers of one side's examples, as `batch` takes them."""

@@ -1,0 +1,83 @@
+"""Which weights a program gets: in 8 bits where that costs next to nothing, else in 32.
+
+The network is rounded as soon as it is trained, and measured on the validation side before and
+after: nothing is chosen by the test side, and its figure is that of what is in the program.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from learnt.engine import nn
+from learnt.errors import UsageError
+from learnt.training.metrics import LOWER_IS_BETTER, SHARES, Evaluation, figure
+from learnt.training.tasks.task import Task
+
+KINDS = ("auto", "int8", "float32")
+MOST_LOST = 0.2  # points of a share, percent of another metric
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What was decided. `exact` and `rounded` are the metric on the validation side; `lost` is
+    what rounding costs: points of a share, percent of another metric; less than 0 is a gain."""
+
+    kind: str  # int8 or float32
+    metric: str = ""
+    exact: float | None = None
+    rounded: float | None = None
+    lost: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the manifest has it."""
+        return {key: value for key, value in asdict(self).items() if value not in ("", None)}
+
+    def text(self) -> str:
+        """One sentence for the card."""
+        if self.lost is None or self.exact is None or self.rounded is None:
+            return "Its weights have 32 bits each, as was asked for."
+        before, after = (figure(self.metric, value) for value in (self.exact, self.rounded))
+        change = f"{self.metric} on the validation examples {after}, with 32 bits {before}"
+        if self.kind == "int8":
+            return f"Its weights have 8 bits each: {change}."
+        return f"Its weights have 32 bits each, as 8 would cost too much: with 8 bits {change}."
+
+
+def known_weights(wanted: str) -> str:
+    """One of KINDS; UsageError where it is not."""
+    if wanted not in KINDS:
+        raise UsageError(f"the weights must be one of {', '.join(KINDS)}; got {wanted!r}")
+    return wanted
+
+
+def settle(
+    task: Task[Any],
+    network: nn.Module,
+    wanted: str,
+    before: dict[str, Any],
+    evaluate: Callable[[], Evaluation],
+) -> Weights:
+    """Round the network where that is wanted, or costs less than MOST_LOST; else leave it.
+
+    `before` are the validation side's figures of the network as it was trained, `evaluate`
+    measures them now.
+    """
+    if wanted == "float32":
+        return Weights("float32")
+    kept = [parameter.array.copy() for parameter in network.parameters()]
+    task.round(network)
+    found = evaluate()
+    exact = float(before[found.metric])
+    lost = what_is_lost(found.metric, exact, found.value)
+    good = wanted == "int8" or lost < MOST_LOST
+    if not good:
+        for parameter, array in zip(network.parameters(), kept, strict=True):
+            parameter.array[...] = array
+    numbers = (round(number, 6) for number in (exact, found.value, lost))
+    return Weights("int8" if good else "float32", found.metric, *numbers)
+
+
+def what_is_lost(metric: str, exact: float, rounded: float) -> float:
+    """Points of a share, percent of another metric; negative where rounding gains."""
+    worse = rounded - exact if metric in LOWER_IS_BETTER else exact - rounded
+    return 100 * worse if metric in SHARES else 100 * worse / max(abs(exact), 1e-12)

@@ -1,0 +1,143 @@
+"""Weights of 8 bits: they really are, nothing is slower for it, and the gate refuses harm."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import numpy_helper
+
+import learnt
+from learnt.engine import nn
+from learnt.errors import UsageError
+from learnt.models.rounding import in_eight_bits, round_weights, same
+from learnt.training.learner import Learner
+from learnt.training.loop import Callback
+from learnt.training.weights import what_is_lost
+from tests.pictures import take
+
+WEIGHTS = ("1.weight", "5.weight", "10.weight")  # of the network for digits
+
+
+def initializers(program) -> dict[str, np.ndarray]:
+    graph = onnx.load_model_from_string(program.onnx).graph
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+
+
+@pytest.fixture(scope="module")
+def few(digits, tmp_path_factory):
+    return take(digits, tmp_path_factory.mktemp("data") / "few", {"0": 60, "1": 60, "7": 60})
+
+
+class Shift(Callback):
+    """Adds one number to all weights of the last layer: every class's score grows by as much, so
+    no answer changes; but what differs between the classes is now small beside the weights."""
+
+    def on_end(self, loop) -> None:
+        self.learner.model[-1].weight.array[...] += 100
+
+
+def spoilt(few, weights: str) -> Learner:
+    shift = Shift()
+    learner = Learner(learnt.Images(few), model="convnet", weights=weights, callbacks=[shift])
+    shift.learner = learner
+    return learner.fit(epochs=12)
+
+
+def test_the_weights_in_the_file_are_whole_numbers_and_those_that_were_measured(learner):
+    program = learner.program()
+    found, state = initializers(program), learner.model.state_dict()
+    assert program.manifest["weights"] == learner.weights.as_dict()
+    assert program.manifest["weights"]["kind"] == "int8"
+    for name in WEIGHTS:
+        assert name not in found
+        assert found[f"{name}_int8"].dtype == np.int8
+        product = found[f"{name}_int8"] * found[f"{name}_scale"]
+        np.testing.assert_allclose(product, state[name].array, rtol=1e-5)
+    floats = [a for a in found.values() if a.dtype == np.float32 and a.ndim > 1]
+    assert all(array.size < 256 for array in floats)
+
+
+def test_the_figure_of_the_program_is_the_learners(learner, program_file, all_digits):
+    numbers = learner.data.split.test
+    program = learnt.load(program_file)
+    answers = [program(learner.data.pictures[n].path).label for n in numbers]
+    truth = np.array(learner.data.classes)[learner.data.targets[numbers]]
+    assert np.mean(np.array(answers) == truth) == learner.evaluate().value
+
+
+def test_onnx_runtime_makes_floats_of_them_as_it_loads(learner, tmp_path):
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "loaded.onnx")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    onnxruntime.InferenceSession(learner.program().onnx, options)
+    loaded = onnx.load(options.optimized_model_filepath).graph
+    assert not [t.name for t in loaded.initializer if t.data_type == onnx.TensorProto.INT8]
+
+
+def test_the_card_says_which_weights_it_has_and_what_they_cost(learner):
+    assert "Its weights have 8 bits each: accuracy on the validation" in learner.program().card
+
+
+def test_where_rounding_hurts_the_gate_refuses_and_the_card_says_so(few):
+    learner = spoilt(few, "auto")
+    assert learner.weights.kind == "float32"
+    assert learner.weights.exact > 0.9
+    assert learner.weights.rounded < 0.6
+    assert learner.evaluate("valid").value == learner.history[-1]["accuracy"]
+    program = learner.program()
+    assert program.manifest["weights"]["lost"] > 20
+    assert program.manifest["weights"]["kind"] == "float32"
+    assert "32 bits each, as 8 would cost too much: with 8 bits accuracy" in program.card
+    assert "10.weight" in initializers(program)
+
+
+def test_who_asks_for_8_bits_gets_them_and_the_truth(few):
+    learner = spoilt(few, "int8")
+    assert learner.weights.kind == "int8"
+    assert learner.evaluate("valid").value == pytest.approx(learner.weights.rounded, abs=1e-6)
+    assert learner.weights.rounded < 0.6
+
+
+def test_who_asks_for_32_bits_gets_what_was_trained(few):
+    learner = Learner(learnt.Images(few), model="convnet", weights="float32").fit(epochs=1)
+    program = learner.program()
+    assert program.manifest["weights"] == {"kind": "float32"}
+    assert not [a for a in initializers(program).values() if a.dtype == np.int8]
+    assert "32 bits each, as was asked for" in program.card
+
+
+def test_a_resumed_run_goes_on_with_the_same_weights_in_mind(few):
+    learner = Learner(learnt.Images(few), model="convnet", weights="float32").fit(epochs=1)
+    again = Learner.resume(learner.run.folder).fit()
+    assert again.weights.as_dict() == {"kind": "float32"}
+
+
+def test_other_words_for_weights_are_refused(few):
+    with pytest.raises(UsageError, match="auto, int8, float32; got 'int4'"):
+        Learner(learnt.Images(few), weights="int4")
+
+
+def test_what_is_lost_is_points_of_shares_and_percent_of_other_metrics():
+    assert what_is_lost("accuracy", 0.90, 0.89) == pytest.approx(1)
+    assert what_is_lost("RMSE", 2.0, 2.01) == pytest.approx(0.5)
+    assert what_is_lost("bits per byte", 2.0, 1.99) == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (5000, 2), (4, 60, 30), (32, 16, 5), (8, 4, 3, 3)])
+def test_rounded_weights_are_near_and_rounding_them_again_changes_nothing(shape):
+    weight = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    whole, scales = in_eight_bits(weight)
+    assert np.abs(whole).max() == 127
+    assert scales.size * 16 <= weight.size
+    assert (np.abs(weight - whole * scales) <= 0.5001 * scales).all()
+    assert same(whole * scales, *in_eight_bits(whole * scales))
+    assert not same(weight, whole, scales)
+
+
+def test_small_arrays_biases_and_numbers_that_are_none_stay_as_they_are():
+    network = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 300), nn.Linear(300, 2))
+    network[2].weight.array[0, 0] = np.inf
+    before = [p.array.copy() for p in network.parameters()]
+    round_weights(network)
+    changed = [(a != p.array).any() for a, p in zip(before, network.parameters(), strict=True)]
+    assert changed == [False, False, True, False, False, False]
