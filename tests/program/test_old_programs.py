@@ -10,6 +10,8 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import onnx
+import onnxruntime
 import pytest
 
 import learnt
@@ -81,6 +83,19 @@ def test_the_card_of_an_old_program_is_shown_as_it_is(
     assert "95 % interval" in shown
     assert main(["info", str(file), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["figures"]["interval"]
+
+
+def test_an_old_program_s_model_is_a_plain_onnx_file_that_says_what_it_needs(
+    old: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    file, _ = old
+    program, model = learnt.load(file), tmp_path / "model.onnx"
+    assert main(["run", str(file), "--onnx", str(model)]) == 0
+    onnx.checker.check_model(onnx.load(model), full_check=True)
+    found = onnxruntime.InferenceSession(model).get_modelmeta().custom_metadata_map
+    assert json.loads(found["labels"]) == program.labels
+    assert json.loads(found["input"]) == program.manifest["input"]
+    assert found["card"] == program.card
 
 
 def test_the_runner_in_an_old_program_still_runs(unpacked: Path) -> None:

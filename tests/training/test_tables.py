@@ -74,7 +74,8 @@ def test_a_number_s_program_says_numbers(california: Learner) -> None:
     assert program(rows[0]).as_dict()["value"] == pytest.approx(values[0], abs=1e-6)
     assert "what is the MedHouseVal of a row?" in program.card
     age = next(spec for spec in data.specs if spec["name"] == "HouseAge")
-    assert f"| HouseAge | a number from {age['low']:g} to {age['high']:g} |" in program.card
+    card = " ".join(program.card.split())
+    assert f"| HouseAge | a number from {age['low']:g} to {age['high']:g} |" in card
 
 
 def test_incomes_are_told_better_than_by_guessing(adult_learner: Learner) -> None:

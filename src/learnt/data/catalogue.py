@@ -68,6 +68,17 @@ def get_data(name: str, to: str | Path | None = None, allow_sdist: bool = False)
     return Path(to)
 
 
+def known_source(path: Path) -> tuple[Dataset, str] | None:
+    """The data set that a path is or lies in, as `get_data` brought it, and the path in it."""
+    whole = Path(path).resolve()
+    for entry in DATASETS.values():
+        folder = entry.folder().resolve()
+        if whole.is_relative_to(folder):
+            inside = whole.relative_to(folder).as_posix()
+            return entry, "" if inside == "." else inside
+    return None
+
+
 def _unpacked(wanted: Dataset, file: Path, folder: Path) -> None:
     """Fill a folder beside, then put it in its place: there is never half a data set."""
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=cache_folder("data")) as beside:

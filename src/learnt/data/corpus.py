@@ -101,6 +101,9 @@ class Corpus(Source):
         files = f"{len(self.files)} {'text' if len(self.files) == 1 else 'texts'}"
         return f"Corpus({files}: {self.sizes()})"
 
+    def division(self) -> str:
+        return self.divided
+
     def fingerprint(self) -> str:
         lines = [f"{p.side} {hashlib.sha256(p.text.encode()).hexdigest()}" for p in self.passages]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -110,6 +113,7 @@ class Corpus(Source):
         if sides != {None}:
             return self._own_sides(read)
         if len(read) < MANY:
+            self.divided = "the last 10 % of each text are test, the 5 % before them valid"
             self.note("held out is the end of each text: its last 10 % to test on, 5 % before")
             cuts = [_cut(text, FRACTIONS) for _, _, text in read]
             return [
@@ -121,6 +125,9 @@ class Corpus(Source):
         digests = [hashlib.sha256(text.encode()).hexdigest() for _, _, text in read]
         dealt = stratified(["text"] * len(read), digests, self.seed, FRACTIONS)
         where = {int(n): side for side, part in zip(SIDES, dealt, strict=True) for n in part}
+        self.divided = (
+            f"whole texts, at random, by seed {self.seed}: 85 % train, 5 % valid, 10 % test"
+        )
         self.note("held out are whole texts: 10 % of them to test on, 5 % to choose by")
         return [Passage(path, where[n], text) for n, (path, _, text) in enumerate(read)]
 
@@ -133,7 +140,9 @@ class Corpus(Source):
             found = [Passage(p.path, swap.get(p.side, p.side), p.text) for p in found]
         if "train" not in there or len(there) == 1:
             raise DataError("a source with its own sides needs texts in train/ and in test/")
+        self.divided = "the source's own sides"
         if not {"valid", "test"} <= there:
+            self.divided = "the source's own test side; valid is the last 5 % of each text of train"
             self.note("to choose by, the last 5 % of each text in train/ are held out")
             train = [p for p in found if p.side == "train"]
             rest = [p for p in found if p.side != "train"]

@@ -227,6 +227,7 @@ class Images(Source):
 
     def _split(self) -> Split:
         given = {picture.side for picture in self.pictures}
+        self.own_sides = frozenset(side for side in given if side)
         if None in given and len(given) > 1:
             raise DataError("the column split must be filled in on every line, or on none")
         if given == {None}:

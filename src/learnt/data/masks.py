@@ -157,6 +157,7 @@ class Masks(Source):
 
     def _split(self) -> Split:
         given = {picture.side for picture in self.pictures}
+        self.own_sides = frozenset(side for side in given if side)
         if given == {None}:
             return Split(*self._shared_out(np.arange(len(self)), FRACTIONS))
         if "train" not in given or len(given) < 2:

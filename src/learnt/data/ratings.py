@@ -132,10 +132,12 @@ class Ratings(Source):
             raise TableError(f"{shown(self.source)} must have the column {group!r}")
         group = group or others.get("group")
         groups = frame[group].cast(str).fill_null("").to_numpy() if group else None
+        self.grouped = groups is not None
         if "split" not in others:
             return Split(*self._dealt(numbers, groups, FRACTIONS))
         sides = [SIDE_NAMES.get(str(s).strip().lower()) for s in frame[others["split"]].to_list()]
         own = {side: numbers[[s == side for s in sides]] for side in SIDES}
+        self.own_sides = frozenset(filter(None, sides))
         if None in sides or not len(own["train"]) or len(own["train"]) == len(self):
             raise DataError(
                 "the column split must say train, valid or test on every line, and two of them"

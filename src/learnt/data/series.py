@@ -95,6 +95,8 @@ class Series(Labelled):
         self._note_oddities(found)
         self.bad: list[str] = []
         series, facts = self._fitted(found)
+        self.own_sides = frozenset(fact.side for fact in facts if fact.side)
+        self.grouped = any(fact.group for fact in facts)
         kept, self.split = settle(facts, seed, self.noun, self.note)
         self.facts = [facts[i] for i in kept]
         self.series = np.stack([series[i] for i in kept])  # (N, channels, length)

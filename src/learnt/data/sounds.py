@@ -82,6 +82,8 @@ class Sounds(Labelled):
                 self.bad.append(self.short(answer))
         self.note_bad(self.bad, self._found)
         facts = [sound.facts for sound in self.sounds]
+        self.own_sides = frozenset(fact.side for fact in facts if fact.side)
+        self.grouped = any(fact.group for fact in facts)
         kept, self.split = settle(facts, seed, self.noun, self.note)
         self.sounds = [self.sounds[i] for i in kept]
         self.facts = [facts[i] for i in kept]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from learnt.data.look import Look
-from learnt.data.split import SIDES, Split
+from learnt.data.split import FRACTIONS, SIDES, Split
 from learnt.errors import DataError
 from learnt.runner.text import percent, shown
 
@@ -29,6 +29,8 @@ class Source:
     takes: ClassVar[tuple[str, ...]] = ("label",)  # options besides seed
     noun: ClassVar[str] = "examples"  # what they are called in messages
     split: Split
+    own_sides: frozenset[str] = frozenset()  # that the source itself names
+    grouped = False  # are the examples of a group, by a column, kept on one side?
 
     def __init__(self, source: Any, *, seed: int = 0, **options: Any) -> None:
         self.in_memory = not isinstance(source, str | os.PathLike)
@@ -58,6 +60,18 @@ class Source:
     def sizes(self) -> str:
         """How many examples are on each side, in words."""
         return ", ".join(f"{len(self.split[side])} {side}" for side in SIDES)
+
+    def division(self) -> str:
+        """How the examples came to be on their sides, in words."""
+        shares = dict(zip(SIDES, (round(share * 100) for share in FRACTIONS), strict=True))
+        together = ", equal groups on one side" if self.grouped else ""
+        dealt = f"at random, by seed {self.seed}{together}"
+        if not self.own_sides - {"train"}:
+            parts = ", ".join(f"{shares[side]} % {side}" for side in SIDES)
+            return f"shared out {dealt}: {parts}"
+        if len(self.own_sides) == len(SIDES):
+            return "the source's own sides"
+        return f"the source's own test side; valid was taken out of train {dealt}"
 
     def note(self, text: str) -> None:
         """Say something once, however often it is found."""

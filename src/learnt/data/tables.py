@@ -196,9 +196,11 @@ class Table(Source):
             )
             keys = [f"{i:09d} {key}" for i, key in enumerate(keys)]
         groups = _keys(self.frame, [group]) if group else keys
+        self.grouped = group is not None
         if side is None:
             return Split(*self._shared_out(np.arange(len(self)), groups, FRACTIONS))
         given = self._own_sides(side)
+        self.own_sides = frozenset(given.tolist())
         taken: set[str] = set()
         sides: dict[str, Indices] = {}
         for name in reversed(SIDES):  # each row on the last side it is on

@@ -87,7 +87,9 @@ def _act(program: "Program", parser: argparse.ArgumentParser, arguments: argpars
     if arguments.info:
         print(json.dumps(program.manifest) if arguments.json else program.card.rstrip())
     if arguments.onnx:
-        write_atomically(arguments.onnx, program.onnx)
+        from learnt.runner.onnx_file import onnx_file
+
+        write_atomically(arguments.onnx, onnx_file(program))
         print(f"wrote {shown(arguments.onnx)}", file=sys.stderr)
     if arguments.page:
         from learnt.runner.page import write_page

@@ -1,64 +1,84 @@
-"""A program's card: what it is, what it learnt from, how good it is, and where it stops."""
+"""A program's card: what it is, what it learnt from, how good it is, and where it stops.
 
-from typing import TYPE_CHECKING
+First the facts, as plain data that the manifest keeps under "card" (what it says elsewhere, such
+as the figures, is not there again); then the same in words (card_text.py). The same training
+gives the same card: there is no date in it.
+"""
 
-from learnt.runner.text import shown
-from learnt.training.metrics import Evaluation, figure
+import platform
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from learnt.data.catalogue import known_source
+from learnt.training.classwise import classwise
+from learnt.training.metrics import Evaluation
+from learnt.training.retrain import retraining
 from learnt.version import __version__
 
 if TYPE_CHECKING:
     from learnt.training.learner import Learner
     from learnt.training.tasks.task import Words
 
-
-def card(learner: "Learner", evaluation: Evaluation) -> str:
-    """The card as Markdown."""
-    words = learner.task.words(learner.made_plan, evaluation)
-    parts = [
-        f"# {shown(learner.name)}: {words.question}",
-        _figure(evaluation),
-        "## Data",
-        _data(learner),
-        *words.details,
-        "## Model",
-        _model(learner, words),
-        "## Limits",
-        words.limits,
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+YOURS = "yours to say; learnt knows of none"
 
 
-def _figure(evaluation: Evaluation) -> str:
-    metric, name = evaluation.metric, evaluation.baseline_name
-    text = (
-        f"**{metric[0].upper()}{metric[1:]} {figure(metric, evaluation.value)}** "
-        f"({evaluation.interval_text}) on {evaluation.n} {evaluation.noun} it never saw in "
-        f"training. For comparison, {name}: {figure(metric, evaluation.baseline)}."
+def card_facts(
+    learner: "Learner", words: "Words", evaluation: Evaluation, graph: bytes
+) -> dict[str, Any]:
+    """The card as plain data; `graph` is the program's model."""
+    import onnxruntime
+
+    return {
+        "question": words.question,
+        "data": _data(learner),
+        "model": _model(learner, words, graph),
+        **classwise(evaluation, words.counts),
+        "limits": words.limits,
+        "versions": {
+            "learnt": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "onnxruntime": onnxruntime.__version__,
+        },
+        "retrain": retraining(learner),
+    }
+
+
+def _data(learner: "Learner") -> dict[str, Any]:
+    data, known = (
+        learner.data,
+        None if learner.data.in_memory else known_source(learner.data.source),
     )
-    lines = [text]
-    if evaluation.others:
-        lines.append(f"Also: {evaluation.others_text}.")
-    return "\n".join([*lines, *(f"Keep in mind: {text}." for text in evaluation.all_warnings)])
-
-
-def _data(learner: "Learner") -> str:
-    data = learner.data
     # Which files a note names is of use where they are, and nobody else's business.
     notes = [note.splitlines()[0].split(", such as ")[0].rstrip(":") for note in data.notes]
-    return "\n".join(
-        [
-            f"{len(data)} {data.noun}: {data.sizes()}.",
-            f"sha256 of the list of examples: `{data.fingerprint()}`.",
-            *(f"Note: {note}." for note in notes),
-        ]
-    )
+    return {
+        "name": data.name,
+        "kind": data.kind,
+        "known": known[0].name if known else None,
+        "about": known[0].about if known else None,
+        "licence": known[0].licence if known else YOURS,
+        "examples": len(data),
+        "noun": data.noun,
+        "sides": {side: len(data.split[side]) for side in ("train", "valid", "test")},
+        "sizes": data.sizes(),
+        "division": data.division(),
+        "sha256": data.fingerprint(),
+        "notes": notes,
+    }
 
 
-def _model(learner: "Learner", words: "Words") -> str:
-    more = f"; {words.model}" if words.model else ""
-    text = (
-        f"{learner.made_plan.model}, {len(learner.history)} epochs, seed {learner.seed}{more}. "
-        f"Trained by learnt {__version__}."
-    )
-    text += f"\n{learner.weights.text()}"
-    return text + (f"\nThe body: {words.body}." if words.body else "")
+def _model(learner: "Learner", words: "Words", graph: bytes) -> dict[str, Any]:
+    body = words.body
+    return {
+        "network": learner.made_plan.model,
+        "about": words.model,
+        "parameters": sum(p.numel() for p in learner.model.parameters()),
+        "bytes": len(graph),
+        "weights": learner.weights.text(),
+        "epochs": len(learner.history),
+        "seed": learner.seed,
+        "engine": "numpy",
+        "algorithm": learner.made_plan.recipe.algorithm,
+        "body": body and {"name": body.name, "about": body.about, "licence": body.licence},
+    }

@@ -7,7 +7,7 @@ depends on the kind of job (pictures, texts, a table …) is its task (`tasks/`)
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +24,8 @@ from learnt.program.graph import small
 from learnt.program.pack import pack
 from learnt.runner.program import Program
 from learnt.training.callbacks import Checkpoints, Deadline, Threads
-from learnt.training.card import card
+from learnt.training.card import card_facts
+from learnt.training.card_text import card_text
 from learnt.training.checkpoint import Run
 from learnt.training.loop import Callback, Loop
 from learnt.training.metrics import Evaluation
@@ -70,6 +71,7 @@ class Learner:
         self.seconds: dict[str, float] = {"features": 0.0, "fit": 0.0}
         self.history: list[dict[str, Any]] = []
         self.run: Run | None = None
+        self.budget = Budget()
         self.options: dict[str, Any] = {}  # kept in the run's folder for who resumes it
         self._machine = measure_machine()
         self._plan: Plan | None = None
@@ -99,6 +101,8 @@ class Learner:
             made = Plan.from_dict(config["plan"])
             learner = cls(data, model=made.model, seed=config["seed"], callbacks=callbacks)
             learner.options = {**config["options"]}
+            given = learner.options
+            learner.budget = Budget(given.get("epochs"), given.get("minutes"))
             same = data.fingerprint() == config["fingerprint"]
         except (KeyError, TypeError, ValueError, AttributeError, UsageError):
             raise ResumeError(f"the run {found.name} was written by another version") from None
@@ -123,7 +127,8 @@ class Learner:
         begun = time.perf_counter()
         if self._plan is None or not self._resumed:
             self._plan = self.plan(epochs, minutes)
-            self.run = Run.create(self.name, self._config(minutes))
+            self.budget = Budget(epochs, minutes)
+            self.run = Run.create(self.name, self._config())
         made, saved = self._plan, self.run.checkpoint() if self.run and self._resumed else None
         self._resumed = False
         self.task.prepare(made, self._progress)
@@ -214,7 +219,10 @@ class Learner:
             "weights": self.weights.as_dict(),
             "figures": evaluation.as_dict(),
         }
-        return pack(graph, facts, card(self, evaluation), parts.check, parts.assets)
+        words = self.task.words(made, evaluation)
+        facts["card"] = card_facts(self, words, evaluation, graph)
+        card = card_text(self.name, facts["card"], evaluation, words.details)
+        return pack(graph, facts, card, parts.check, parts.assets)
 
     @property
     def name(self) -> str:
@@ -254,7 +262,7 @@ class Learner:
 
         return Checkpoints(save, f"learnt train --resume {run.name}")
 
-    def _config(self, minutes: float | None) -> dict[str, Any]:
+    def _config(self) -> dict[str, Any]:
         import onnxruntime
 
         return {
@@ -272,5 +280,5 @@ class Learner:
             "seed": self.seed,
             "fingerprint": self.data.fingerprint(),
             "plan": self.made_plan.as_dict(),
-            "options": {**self.options, "minutes": minutes},
+            "options": {**self.options, **asdict(self.budget)},
         }

@@ -69,15 +69,16 @@ learnt.show = ({ title, detail = "", note = "", bars, more }) => {
 
 // A card: the few things of Markdown that cards use, each as an element.
 
-/** `code` and **strong** in a line. */
+/** `code`, **strong** and escaped signs in a line. */
 function inline(line) {
-  return line.split(/(\*\*[^*]+\*\*|`[^`]+`)/).map((piece) => {
-    if (/^\*\*.+\*\*$/.test(piece)) return make("strong", {}, piece.slice(2, -2));
+  return line.split(/(\\[!-/:-@[-`{-~]|\*\*(?:\\.|[^*\\])+\*\*|`[^`]+`)/).map((piece) => {
+    if (/^\\.$/.test(piece)) return piece[1];
+    if (/^\*\*.+\*\*$/.test(piece)) return make("strong", {}, ...inline(piece.slice(2, -2)));
     return /^`.+`$/.test(piece) ? make("code", {}, piece.slice(1, -1)) : piece;
   });
 }
 
-const cells = (line) => line.replace(/^\||\|$/g, "").split(/(?<!\\)\|/).map((c) => c.trim().replaceAll("\\|", "|"));
+const cells = (line) => line.replace(/^\||\|$/g, "").split(/(?<=(?:^|[^\\])(?:\\\\)*)\|/).map((c) => c.trim());
 
 function table(lines) {
   const [head, , ...rows] = lines.map(cells);
@@ -101,9 +102,12 @@ learnt.card = (markdown) => {
     }
     if (!lines.length) continue;
     if (lines[0].startsWith("|") && lines.length > 1) nodes.push(table(lines));
-    else if (lines.every((l) => /^[-*] /.test(l))) {
-      nodes.push(make("ul", {}, ...lines.map((l) => make("li", {}, ...inline(l.slice(2))))));
-    } else nodes.push(...lines.map((l) => make("p", {}, ...inline(l))));
+    else if (lines[0].startsWith("```")) {
+      nodes.push(make("pre", {}, make("code", {}, lines.slice(1, -1).join("\n"))));
+    } else if (lines.every((l) => /^([-*] | )/.test(l))) {
+      const items = lines.join("\n").split(/^[-*] /m).slice(1);
+      nodes.push(make("ul", {}, ...items.map((l) => make("li", {}, ...inline(l.replace(/\s*\n\s*/g, " "))))));
+    } else nodes.push(make("p", {}, ...inline(lines.join(" "))));
   }
   return nodes;
 };

@@ -1,14 +1,12 @@
 """What all tasks share whose answer is one of several classes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from learnt.engine.tensor import Tensor
-from learnt.runner.text import shown
-from learnt.training.metrics import Evaluation
 
 Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.int64]
@@ -28,16 +26,3 @@ def softmax(scores: Array) -> Array:
 def commonest(targets: Indices) -> int:
     """The commonest class: what the baseline answers."""
     return int(np.bincount(targets).argmax())
-
-
-def class_table(train: Mapping[str, int], evaluation: Evaluation) -> str:
-    """Each class with its counts, and the commonest mistakes, as Markdown."""
-    rows = [
-        f"| {shown(name)} | {train[name]} | {row[number]} of {sum(row)} |"
-        for number, (name, row) in enumerate(
-            zip(evaluation.classes, evaluation.confusion, strict=True)
-        )
-    ]
-    table = "\n".join(["| class | train | right, of held-out |", "|---|---|---|", *rows])
-    worst = evaluation.worst_confusions()
-    return table + (f"\n\nCommonest mistakes: {'; '.join(worst)}." if worst else "")

@@ -61,6 +61,7 @@ class Language(Task[Corpus]):
     """How does a text go on?"""
 
     name = "language-model"
+    machine_decides = True
     answer_batch = 16
 
     def plan(self, budget: Budget, machine: Machine, model: str | None) -> Plan:

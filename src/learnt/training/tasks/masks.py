@@ -24,7 +24,6 @@ from learnt.program.graph import mask_graph
 from learnt.program.pack import Check
 from learnt.runner.masks import Photo, enlarged, shrunk
 from learnt.runner.program import Program
-from learnt.runner.text import percent, shown
 from learnt.training.features import LARGE_SIDE, PreparedPictures, collected
 from learnt.training.maps import BodyMaps
 from learnt.training.metrics import Evaluation
@@ -139,18 +138,12 @@ class Segmentation(Task[Masks]):
     def words(self, plan: Plan, evaluation: Evaluation) -> Words:
         size, used = plan.options["size"], BODIES.get(plan.model)
         counts = self.data.counts("train")
-        each = {n: evaluation.others.get(f"IoU of {n}") for n in self.data.classes}
-        rows = [
-            f"| {shown(name)} | {counts[name]} | {'unknown' if iou is None else percent(iou)} |"
-            for name, iou in each.items()
-        ]
-        head = ["| class | train pictures that show it | IoU, held-out |", "|---|---|---|"]
         return Words(
             question=f"which of {len(self.data.classes)} classes is each pixel of a picture?",
             limits=LIMITS,
             model=f"pictures are brought to {size} × {size}, masks back to the picture's size",
-            body=f"{used.about}; licence {used.licence}" if used else "",
-            details=("\n".join([*head, *rows]),),
+            body=used,
+            counts=counts,
         )
 
     @classmethod

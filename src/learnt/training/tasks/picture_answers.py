@@ -19,6 +19,7 @@ from learnt.runner.program import Program
 from learnt.runner.text import percent, shown
 from learnt.training import scores
 from learnt.training.evaluations import of_labels, of_numbers
+from learnt.training.markdown import table
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import Budget, Machine, Plan
 from learnt.training.tasks.classes import gathered
@@ -57,11 +58,11 @@ class PictureLabels(Pictures):
 
     def words(self, plan: Plan, evaluation: Evaluation) -> Words:
         counts = self.data.counts("train")
-        rows = ["| label | train pictures | average precision, held-out |", "|---|---|---|"]
+        rows = []
         for name in self.data.classes[:MOST_SHOWN]:
             found = evaluation.others.get(f"AP of {name}")
             figure = "unknown" if found is None else percent(found)
-            rows.append(f"| {shown(name)} | {counts[name]} | {figure} |")
+            rows.append((name, f"{counts[name]:,}", figure))
         return replace(
             super().words(plan, evaluation),
             question=f"which of {len(self.data.classes)} labels does a picture have?",
@@ -69,7 +70,7 @@ class PictureLabels(Pictures):
                 "It knows no other labels. A label is given from a probability of a half on. "
                 "Pictures unlike those it was trained on get worse answers than the figure says."
             ),
-            details=("\n".join(rows),),
+            details=(table(("label", "train", "average precision"), rows),),
         )
 
     @classmethod

@@ -28,7 +28,7 @@ from learnt.training.evaluations import of_classes
 from learnt.training.features import BodyFeatures, Inputs, PreparedPictures, decoded
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
-from learnt.training.tasks.classes import class_table, gathered, softmax
+from learnt.training.tasks.classes import gathered, softmax
 from learnt.training.tasks.files import measure_files
 from learnt.training.tasks.task import (
     Answers,
@@ -149,13 +149,12 @@ class Pictures(Task[Images]):
     def words(self, plan: Plan, evaluation: Evaluation) -> Words:
         size, used = plan.options["size"], BODIES.get(plan.model)
         train = self.data.counts("train")
-        table = (class_table(train, evaluation),) if evaluation.classes else ()
         return Words(
             question=f"which of {len(self.data.classes)} classes is a picture?",
             limits=LIMITS,
             model=f"pictures are brought to {size} × {size}",
-            body=f"{used.about}; licence {used.licence}" if used else "",
-            details=table,
+            body=used,
+            counts=train,
         )
 
     @classmethod

@@ -33,7 +33,7 @@ from learnt.training.evaluations import of_classes
 from learnt.training.features import array_in_a_file
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
-from learnt.training.tasks.classes import class_table, gathered, softmax
+from learnt.training.tasks.classes import gathered, softmax
 from learnt.training.tasks.task import (
     Answers,
     Array,
@@ -142,7 +142,7 @@ class SeriesClasses(Task[Series]):
             question=f"which of {len(self.data.classes)} classes is a series?",
             limits=LIMITS,
             model=f"series are brought to {about}",
-            details=(class_table(self.data.counts("train"), evaluation),),
+            counts=self.data.counts("train"),
         )
 
     @classmethod

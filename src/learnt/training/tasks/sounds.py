@@ -34,7 +34,7 @@ from learnt.training.evaluations import of_classes
 from learnt.training.features import collected
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
-from learnt.training.tasks.classes import class_table, gathered, softmax
+from learnt.training.tasks.classes import gathered, softmax
 from learnt.training.tasks.files import measure_files
 from learnt.training.tasks.task import (
     Answers,
@@ -137,7 +137,7 @@ class SoundClasses(Task[Sounds]):
             question=f"which of {len(self.data.classes)} classes is a sound?",
             limits=LIMITS,
             model=f"{self.picture.size / RATE:.1f} s of each sound are heard, at 16 kHz",
-            details=(class_table(self.data.counts("train"), evaluation),),
+            counts=self.data.counts("train"),
         )
 
     @classmethod

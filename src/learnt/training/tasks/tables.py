@@ -33,9 +33,10 @@ from learnt.runner.rows import open_rows
 from learnt.runner.tables import Odd, TableProgram, row_of
 from learnt.runner.text import shown
 from learnt.training.evaluations import of_classes, of_numbers
+from learnt.training.markdown import table
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
-from learnt.training.tasks.classes import class_table, gathered, softmax
+from learnt.training.tasks.classes import gathered, softmax
 from learnt.training.tasks.task import (
     Answers,
     Array,
@@ -119,13 +120,11 @@ class Rows(Task[Table]):
         return data
 
     def words(self, plan: Plan, evaluation: Evaluation) -> Words:
-        lines = ["| column | what it is |", "|---|---|"]
-        specs = self.data.specs[:MOST_SHOWN]
-        lines += [f"| {shown(spec['name'])} | {about(spec)} |" for spec in specs]
+        rows = [(spec["name"], about(spec)) for spec in self.data.specs[:MOST_SHOWN]]
         if len(self.data.specs) > MOST_SHOWN:
-            lines.append(f"| … | {len(self.data.specs) - MOST_SHOWN} more |")
-        details = (*self.table(evaluation), "\n".join(lines))
-        return Words(question=self.question(), limits=LIMITS, details=details)
+            rows.append(("…", f"{len(self.data.specs) - MOST_SHOWN} more"))
+        details = (table(("column", "what it is"), rows, texts=2),)
+        return Words(self.question(), LIMITS, details=details, counts=self.counts())
 
     @classmethod
     def measure(
@@ -156,9 +155,9 @@ class Rows(Task[Table]):
         """What the program answers, for the card's title."""
         raise NotImplementedError
 
-    def table(self, evaluation: Evaluation) -> list[str]:
-        """What the card says of the classes, if there are any."""
-        return []
+    def counts(self) -> dict[str, int]:
+        """The training rows of each class, if there are any."""
+        return {}
 
 
 class RowClasses(Rows):
@@ -198,10 +197,10 @@ class RowClasses(Rows):
     def question(self) -> str:
         return f"which of {self.outputs} classes is the {shown(self.data.label)} of a row?"
 
-    def table(self, evaluation: Evaluation) -> list[str]:
+    def counts(self) -> dict[str, int]:
         known = self.data.targets[self.data.split.train]
         counts = np.bincount(known, minlength=self.outputs).tolist()
-        return [class_table(dict(zip(self.data.classes, counts, strict=True)), evaluation)]
+        return dict(zip(self.data.classes, counts, strict=True))
 
 
 class RowNumbers(Rows):

@@ -5,10 +5,10 @@ what people read, and what a program needs. Each kind of job is a subclass with 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,7 @@ class Task(ABC, Generic[Data]):
     """One kind of job on its data; the order of the methods is that of the work."""
 
     answer_batch: ClassVar[int] = 256  # examples that are answered together
+    machine_decides: ClassVar[bool] = False  # does a plan depend on the machine's speed?
     name: ClassVar[str]  # what manifests and `--json` call it: "image-classification"
 
     def __init__(self, data: Data, seed: int = 0) -> None:
@@ -107,6 +108,22 @@ class Task(ABC, Generic[Data]):
         """
 
 
+class Carried(Protocol):
+    """A pretrained body, as a card names it."""
+
+    @property
+    def name(self) -> str:
+        """What the catalogue of bodies calls it."""
+
+    @property
+    def about(self) -> str:
+        """What it was trained on."""
+
+    @property
+    def licence(self) -> str:
+        """Of its weights."""
+
+
 @dataclass(frozen=True)
 class Words:
     """A card's words that depend on the kind of job."""
@@ -114,8 +131,9 @@ class Words:
     question: str  # after the name, as the title: "which of 10 classes is a picture?"
     limits: str
     model: str = ""  # after the model's name: "pictures are brought to 28 × 28"
-    body: str = ""  # whose weights it uses, and under which licence
+    body: "Carried | None" = None  # whose weights it uses
     details: tuple[str, ...] = ()  # further paragraphs of Markdown, after the data
+    counts: Mapping[str, int] = field(default_factory=dict)  # training examples of each class
 
 
 def spread(numbers: Indices, count: int) -> Indices:

@@ -25,7 +25,7 @@ from learnt.runner.texts import TextProgram
 from learnt.training.evaluations import of_classes
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
-from learnt.training.tasks.classes import class_table, gathered, softmax
+from learnt.training.tasks.classes import gathered, softmax
 from learnt.training.tasks.task import (
     Answers,
     Array,
@@ -130,8 +130,8 @@ class TextClasses(Task[Texts]):
             question=f"which of {len(self.data.classes)} classes is a text?",
             limits=LIMITS,
             model=dict(plan.facts)["texts"],
-            body=f"{body.about}; licence {body.licence}" if plan.model == "minilm" else "",
-            details=(class_table(self.data.counts("train"), evaluation),),
+            body=body if plan.model == "minilm" else None,
+            counts=self.data.counts("train"),
         )
 
     @classmethod
