@@ -70,9 +70,10 @@ def _python(learner: "Learner", options: dict[str, Any]) -> str:
     fitted = {"epochs": budget.epochs, "minutes": budget.minutes}
     fit = ", ".join(f"{name}={value!r}" for name, value in fitted.items() if value is not None)
     weights = learner.made_plan.weights
-    more = "" if weights == "auto" else f", weights={weights!r}"
+    more = f"model={learner.made_plan.model!r}, seed={learner.seed}"
+    more += "" if weights == "auto" else f", weights={weights!r}"
     return (
         f"data = learnt.{type(data).__name__}({arguments})\n"
-        f"learner = learnt.Learner(data, model={learner.made_plan.model!r}, seed={learner.seed}{more})\n"
+        f"learner = learnt.Learner(data, {more})\n"
         f"program = learner.fit({fit}).program()"
     )
