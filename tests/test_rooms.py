@@ -23,7 +23,8 @@ ENGINE = [
     "tensor", "creation", "nn", "serial", "optim", "utils", "follow", "onnx", "gradcheck",
 ]  # fmt: skip
 RUNNER_MAY_IMPORT = {
-    "numpy", "onnxruntime", "PIL", "polars", "soundfile", "tokenizers", *sys.stdlib_module_names,
+    "numpy", "onnxruntime", "PIL", "polars", "soundfile", "tokenizers", "uvicorn", "httptools",
+    *sys.stdlib_module_names,
 }  # fmt: skip
 MODULES = sorted(ROOT.rglob("*.py"))
 

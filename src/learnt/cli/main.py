@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from learnt.cli import bodies, data, demo, info, page, run, test, train
+from learnt.cli import bodies, data, demo, info, page, run, serve, test, train
 from learnt.cli.output import say_error
 from learnt.errors import LearntError
 from learnt.runner.main import nobody_reads
@@ -25,6 +25,7 @@ app.command("test")(test.test_program)
 app.command("run", context_settings=run.SETTINGS)(run.run)
 app.command("info")(info.info)
 app.command("page")(page.page)
+app.command("serve")(serve.serve)
 app.add_typer(data.app, name="data")
 app.add_typer(bodies.app, name="bodies")
 

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -133,10 +133,18 @@ class CorpusProgram(Program):
 
     def __call__(self, source: Any, **options: Any) -> Written:
         """How a prompt goes on; `options` are those of Sampling: length, temperature, seed …"""
-        sampling = Sampling(**options)
-        prompt = plain(source)
-        made = Stretch()
-        text = "".join(self.stream(prompt, sampling, made))
+        return self.written(plain(source), Sampling(**options))
+
+    def written(
+        self, prompt: str, sampling: Sampling, wanted: Callable[[], bool] = lambda: True
+    ) -> Written:
+        """The same for a text; it stops where it is, once it is not `wanted` any more."""
+        made, parts = Stretch(), []
+        for part in self.stream(prompt, sampling, made):
+            parts.append(part)
+            if not wanted():
+                break
+        text = "".join(parts)
         return Written(prompt, text, made.tokens, made.ended, sampling.seed, self._note(prompt))
 
     def batch(self, sources: Iterable[Any]) -> Iterator[Written]:

@@ -78,6 +78,7 @@ def _parser(program: "Program", name: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--selftest", action="store_true", help="does it answer as when trained?")
     parser.add_argument("--onnx", metavar="OUT", help="write the model as a plain ONNX file")
     parser.add_argument("--page", metavar="OUT", help="write a web page that runs it, offline")
+    parser.add_argument("--serve", metavar="PORT", type=int, help="answer over HTTP, locally")
     return parser
 
 
@@ -95,6 +96,10 @@ def _act(program: "Program", parser: argparse.ArgumentParser, arguments: argpars
         from learnt.runner.page import write_page
 
         print(f"wrote {shown(write_page(program, arguments.page))}", file=sys.stderr)
+    if arguments.serve is not None:
+        from learnt.runner.serve import serve
+
+        return serve(program, port=arguments.serve, as_json=arguments.json)
     if arguments.selftest:
         return selftest(program)
     if program.wanted(arguments):

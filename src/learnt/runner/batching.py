@@ -1,0 +1,173 @@
+"""Inputs that wait at the same time run together: one thread, which takes what is there.
+
+An input that comes alone is run at once; nobody ever waits for company. While a batch is run, the
+next one gathers. An input that cannot be used hurts only itself.
+"""
+
+import asyncio
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from learnt.runner.program import BATCH, Array, Program
+
+APART = 16 * 1024  # bytes of inputs from which it pays to read several in threads
+HELD = 64 * 2**20  # bytes of inputs, as the graph takes them, that are run together
+READERS = 2  # threads that read inputs
+CALLS = 4  # answers that are not made in batches, at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One input: `read` gives it as the graph takes it, `told` turns its answer into bytes."""
+
+    read: Callable[[], Any]
+    told: Callable[[Any], bytes]
+    size: int = 0  # bytes that came
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An answer that is made by itself; `make` is given what says whether it is still wanted."""
+
+    make: Callable[[Callable[[], bool]], bytes]
+
+
+Future: TypeAlias = "asyncio.Future[bytes]"
+Told: TypeAlias = bytes | Exception
+
+
+class Batcher:
+    """Runs jobs for an event loop; `count` is told how many inputs each batch had."""
+
+    def __init__(self, program: Program, seconds: float, count: Callable[[int], None]) -> None:
+        """An answer that takes longer than `seconds` is a TimeoutError."""
+        self.program = program
+        self.seconds = seconds
+        self.count = count
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[tuple[Job, Future]] = deque()
+        self._open: deque[tuple[float, Future]] = deque()
+        self._busy = False
+        self._batches: queue.SimpleQueue[list[tuple[Job, Future]]] = queue.SimpleQueue()
+        self._readers = ThreadPoolExecutor(READERS, "reading")
+        self._callers = ThreadPoolExecutor(CALLS, "calling")
+        self._watch: asyncio.TimerHandle | None = None
+        # A daemon: a graph that never ends must not keep the server from ending.
+        threading.Thread(target=self._work, name="running", daemon=True).start()
+
+    def submit(self, job: Job | Call) -> Future:
+        """What the job gives, in the future; call it from the event loop."""
+        future: Future = self._loop.create_future()
+        self._open.append((self._loop.time() + self.seconds, future))
+        if self._watch is None:
+            self._watch = self._loop.call_later(1, self._late)
+        if isinstance(job, Call):
+            self._callers.submit(self._call, job, future)
+            return future
+        self._waiting.append((job, future))
+        if not self._busy:
+            self._start()
+        return future
+
+    def _start(self) -> None:
+        """Hand over what waits, up to a batch."""
+        waiting = self._waiting
+        batch = [waiting.popleft() for _ in range(min(BATCH, len(waiting)))]
+        self._busy = bool(batch)
+        if batch:
+            self._batches.put(batch)
+
+    def _late(self) -> None:
+        """Once a second: what took too long is given up."""
+        now, left = self._loop.time(), self._open
+        while left and (left[0][1].done() or left[0][0] < now):
+            _, future = left.popleft()
+            if not future.done():
+                future.set_exception(TimeoutError())
+        self._watch = self._loop.call_later(1, self._late) if left else None
+
+    def _done(self, batch: list[tuple[Job, Future]], told: list[Told]) -> None:
+        self._start()
+        self.count(len(batch))
+        for (_, future), answer in zip(batch, told, strict=True):
+            _settle(future, answer)
+
+    def _work(self) -> None:
+        """The thread: one batch after the other."""
+        while True:
+            batch = self._batches.get()
+            told = self._answers([job for job, _ in batch])
+            self._loop.call_soon_threadsafe(self._done, batch, told)
+
+    def _call(self, call: Call, future: Future) -> None:
+        told: Told
+        try:
+            told = call.make(lambda: not future.done())
+        except Exception as error:
+            told = error
+        self._loop.call_soon_threadsafe(_settle, future, told)
+
+    def _answers(self, jobs: Sequence[Job]) -> list[Told]:
+        """What each job gives, in order, or why it gives nothing; large inputs some at a time."""
+        told: list[Told] = []
+        items: list[Any] = []
+        held = 0
+        for item in self._read(jobs):
+            items.append(item)
+            held += getattr(item, "nbytes", 0)
+            if held > HELD:
+                told += self._run(jobs[len(told) :], items)
+                items, held = [], 0
+        return [*told, *self._run(jobs[len(told) :], items)]
+
+    def _read(self, jobs: Sequence[Job]) -> Iterator[Any]:
+        """Each job's input, or what is wrong with it."""
+        if len(jobs) > 1 and sum(job.size for job in jobs) > APART:
+            for at in range(0, len(jobs), READERS):
+                yield from self._readers.map(_item, jobs[at : at + READERS])
+        else:
+            yield from map(_item, jobs)
+
+    def _run(self, jobs: Sequence[Job], items: list[Any]) -> list[Told]:
+        """The answers for the first jobs, whose inputs these are."""
+        there = [n for n, item in enumerate(items) if not isinstance(item, Exception)]
+        for n, row in zip(there, self._rows([items[n] for n in there]), strict=True):
+            items[n] = row if isinstance(row, Exception) else self._tell(jobs[n], items[n], row)
+        return items
+
+    def _rows(self, items: Sequence[Any]) -> Sequence[Array | Exception]:
+        """The graph's result for each; where a batch fails, each by itself."""
+        try:
+            return self.program.outputs(items)
+        except Exception as error:
+            if len(items) == 1:
+                return [error]
+            return [row for item in items for row in self._rows([item])]
+
+    def _tell(self, job: Job, item: Any, row: Array) -> Told:
+        try:
+            return job.told(self.program.finished(item, row))
+        except Exception as error:
+            return error
+
+
+def _item(job: Job) -> Any:
+    try:
+        return job.read()
+    except Exception as error:
+        return error
+
+
+def _settle(future: Future, told: Told) -> None:
+    """Hand an answer over, unless it was given up meanwhile."""
+    if future.done():
+        return
+    if isinstance(told, Exception):
+        future.set_exception(told)
+    else:
+        future.set_result(told)

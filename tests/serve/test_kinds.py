@@ -1,0 +1,145 @@
+"""Every kind of program answers over HTTP as it does in Python: JSON, lists, and raw files."""
+
+import base64
+import json
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
+
+import learnt
+from learnt.runner.inputs import inputs_of
+from tests.serve.conftest import OLD
+
+with tarfile.open(OLD) as packed:
+    NAMES = sorted(name.removesuffix(".pyz") for name in packed.getnames())
+RAW = {"digits": "image/png", "labels": "image/png", "number": "image/png",
+       "scenes": "application/octet-stream", "languages": "audio/x-wav",
+       "texts": "text/plain; charset=utf-8"}  # fmt: skip
+
+
+def alone(program, value):
+    """What the program itself says of what a request asks."""
+    kind = program.spec["kind"]
+    if kind in ("image", "photo", "sound"):
+        (data,) = map(base64.b64decode, value.values())
+        return program(data).as_dict()
+    if kind == "prompt":
+        return program(value.pop("prompt"), **value).as_dict()
+    if kind == "ratings" and "top" in value:
+        found = program.top(value["user"], value["top"]) if "user" in value else (
+            program.similar(value["like"], value["top"]))  # fmt: skip
+        told = [{**r.as_dict(), "similarity": round(r.similarity, 6)} for r in found]
+        gone = "similarity" if "user" in value else "value"
+        for answer in told:
+            del answer[gone]
+            if gone == "value":
+                answer.pop("note", None)
+        return {"items": told}
+    return program(value if kind in ("table", "ratings") else next(iter(value.values()))).as_dict()
+
+
+def near(found, wanted):
+    if isinstance(wanted, dict):
+        return set(found) == set(wanted) and all(near(found[k], wanted[k]) for k in wanted)
+    if isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(near, found, wanted))
+    return found == (pytest.approx(wanted, abs=2e-6) if isinstance(wanted, float) else wanted)
+
+
+@pytest.fixture(params=NAMES)
+def pair(request, servers, programs):
+    """A server, and the program that it serves."""
+    return servers[request.param], learnt.load(programs[request.param])
+
+
+def test_one_input_is_answered_as_in_python(pair):
+    server, program = pair
+    for value in inputs_of(program).examples():
+        said = server.run(value)
+        assert said.status == 200
+        assert near(said.json, alone(program, value))
+
+
+def test_a_list_is_answered_in_order_and_a_bad_input_hurts_only_itself(pair):
+    server, program = pair
+    values = inputs_of(program).examples()
+    said = server.run([*values, 17, *values])
+    assert said.status == 200
+    wanted = [alone(program, value) for value in values]
+    found = said.json
+    assert near(found[: len(values)], wanted)
+    assert list(found[len(values)]) == ["error"]
+    assert near(found[len(values) + 1 :], wanted)
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_a_file_is_answered_as_in_python(servers, programs, name):
+    program = learnt.load(programs[name])
+    for member, data in program.archive.members.items():
+        if member.startswith("selftest/input_"):
+            said = servers[name].run(data, RAW[name])
+            assert said.status == 200
+            assert near(said.json, program(data).as_dict())
+
+
+def test_a_mask_is_png_where_that_is_asked(servers, programs, tmp_path):
+    program = learnt.load(programs["scenes"])
+    data = program.archive.members["selftest/input_0.png"]
+    said = servers["scenes"].run(data, "image/png", accept="image/png")
+    assert (said.status, said.headers["content-type"]) == (200, "image/png")
+    (tmp_path / "mask.png").write_bytes(said.body)
+    with Image.open(tmp_path / "mask.png") as mask:
+        assert np.array_equal(np.asarray(mask), np.asarray(program(data).image()))
+
+
+def test_a_text_comes_as_it_is_written_where_that_is_asked(servers, programs):
+    program = learnt.load(programs["novels"])
+    asked = {"prompt": "It is a truth", "length": 40, "seed": 3}
+    said = servers["novels"].run(asked, accept="text/plain")
+    assert (said.status, said.headers["transfer-encoding"]) == (200, "chunked")
+    assert said.body.decode() == program("It is a truth", length=40, seed=3).text
+
+
+def test_what_a_server_counts_is_read_by_prometheus(pair):
+    server, program = pair
+    before = counted(server)
+    values = inputs_of(program).examples()
+    server.run(values)
+    server.run(b"no json")
+    after = counted(server)
+    grown = {key: after[key] - before.get(key, 0) for key in after}
+    assert grown["learnt_inputs_total"] == len(values)
+    assert grown["learnt_requests_total", "/run", "200"] == 1
+    assert grown["learnt_requests_total", "/run", "400"] == 1
+    assert grown["learnt_run_seconds_count"] == 2
+    assert after["learnt_in_flight"] == 0
+
+
+def counted(server):
+    """All samples, by name (and the labels of requests)."""
+    found = {}
+    for family in text_string_to_metric_families(server.get("/metrics").body.decode()):
+        assert family.documentation
+        for sample in family.samples:
+            labels = [sample.labels[n] for n in ("path", "status") if n in sample.labels]
+            found[(sample.name, *labels) if labels else sample.name] = sample.value
+    return found
+
+
+def test_the_description_has_the_programs_own_examples(pair):
+    server, program = pair
+    described = server.get("/openapi.json").json
+    content = described["paths"]["/run"]["post"]["requestBody"]["content"]
+    told = [example["value"] for example in content["application/json"]["examples"].values()]
+    assert told == json.loads(json.dumps(inputs_of(program).examples()))
+    assert described["info"]["title"] == program.manifest["name"]
+
+
+def test_the_page_and_the_health_are_there(pair):
+    server, _ = pair
+    page = server.get("/")
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert server.get("/health").json == {"status": "ok"}
