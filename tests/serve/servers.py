@@ -14,7 +14,6 @@ from typing import Any
 
 JSON = "application/json"
 LEARNT = [sys.executable, "-c", "import sys; from learnt.cli.main import main; sys.exit(main())"]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Server:
     def __init__(self, *command: object) -> None:
         self.process = subprocess.Popen(
             list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=ENVIRONMENT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         self._port = 0
 

@@ -187,7 +187,8 @@ class Endpoints:
                 size += len(parts[-1])
                 self.held += len(parts[-1])
                 if size > limit or self.held > MAX_HELD:
-                    await self._drain(headers, receive)
+                    if message.get("more_body"):
+                        await self._drain(headers, receive)
                     if size > limit:
                         raise self._too_large(limit)
                     raise Refused(503, "too much at a time: try again", **{"retry-after": "1"})

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEADERS = 32 * 1024  # bytes of a request's first line and headers
 MAX_CONNECTIONS = 1024
-HEADER_SECONDS = 10.0  # from a request's first byte (or the connection) to the end of its headers
+HEADER_SECONDS = 5.0  # from a request's first byte (or the connection) to the end of its headers
 BODY_SECONDS = 60.0  # from a request's first byte to the end of its body
 TAKE_SECONDS = 30.0  # that a client may leave an answer lying
 EACH_HEADER = 32  # bytes that count for a header besides its own

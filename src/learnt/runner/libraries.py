@@ -33,6 +33,11 @@ class Library:
             kept = {name: self._kept(name) for name in self.files}
         return {name: data for name, data in kept.items() if data}
 
+    @property
+    def here(self) -> bool:
+        """Are they all on this machine already?"""
+        return all(self._kept(name) for name in self.files)
+
     def _place(self, name: str) -> Path:
         whole = f"{self.carrier.package}-{self.carrier.version}".replace("/", "-").lstrip("@")
         return cache_folder("libraries", whole) / f"{Path(name).name}.gz"

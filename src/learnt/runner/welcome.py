@@ -6,12 +6,12 @@ Nothing is fetched for it: it is as this machine has it.
 import html
 import json
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 
 from learnt.errors import LearntError
 from learnt.runner.endpoints import HTML, Reply
 from learnt.runner.inputs import JSON, inputs_of
+from learnt.runner.libraries import RUNTIME
+from learnt.runner.page import KINDS, page_bytes
 from learnt.runner.program import Program
 
 CARD_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -46,11 +46,11 @@ def page_of(program: Program, url: str) -> Callable[[], Reply]:
 
 
 def _page(program: Program, url: str) -> Reply:
-    if find_spec("learnt.runner.page") is not None:
+    scripts = KINDS.get(program.spec["kind"])
+    if scripts and all(library.here for library in (RUNTIME, *scripts.libraries)):
         try:
-            page = import_module("learnt.runner.page")
-            return Reply(page.page_bytes(program), HTML)
-        except LearntError:  # what it is made of is not here
+            return Reply(page_bytes(program), HTML)
+        except LearntError:  # it is too large for a page
             pass
     return Reply(card(program, url).encode(), HTML, 200, {"content-security-policy": CARD_POLICY})
 
