@@ -81,9 +81,9 @@ def test_a_class_with_bad_files_only(refused: Refused, here: Path, digits: Path)
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"file,label\nnone.png,1\n", "line 2: the file none.png does not exist"),
-        (b"file,label\na.png,\n", "line 2: it must have a file and a label"),
-        ("file,label\ncafé.png,1\n".encode("latin-1"), "is not a CSV in UTF-8"),
+        (b"file,label\nnone.png,1\n", "row 1: the file none.png does not exist"),
+        (b"file,label\na.png,\n", "row 1: it must have a file and a label"),
+        ("file,label\ncafé.png,1\n".encode("latin-1"), "row 1: the file café.png does not exist"),
         (b"", "empty"),
         (b"file,label\n", "has a first line of names (file, label) and no rows"),
     ],

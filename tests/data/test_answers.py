@@ -110,7 +110,7 @@ def test_equal_numbers_are_an_error(table):
 
 
 def test_classes_may_not_be_empty(table):
-    with pytest.raises(TableError, match="line 4: it must have a file and a label"):
+    with pytest.raises(TableError, match="row 3: it must have a file and a label"):
         learnt.Images(table(["cat", "dog", "", "cat", "dog"] * 5))
 
 

@@ -124,7 +124,7 @@ def test_a_vocabulary_has_the_values_that_are_there_often_enough_the_commonest_f
     column = found(["b"] * 600 + ["a"] * 500 + rare)
     assert column.spec == {"name": "x", "kind": "category", "values": ["b", "a"]}
     assert column.notes == [
-        "x: 10 rare values of 12 count as one, as values that were never seen do"
+        "x: 10 of 12 values are rare: they count as one, as values that were never seen do"
     ]
     category = Category(column.spec)
     assert [category.read(cell)[1:] for cell in ("b", " a ", "rare 3", "new")] == [

@@ -161,7 +161,7 @@ def test_a_class_with_too_few_rows_is_left_out_and_named() -> None:
     labels[5] = "odd one"
     data = Table(columns(label=labels))
     assert data.classes == ["big", "small"]
-    assert any("left out 1 rows of 1 classes" in note and "odd one" in note for note in data.notes)
+    assert any("left out 1 row of classes" in note and "odd one" in note for note in data.notes)
 
 
 def test_a_label_alone_cannot_be_learnt() -> None:

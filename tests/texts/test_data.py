@@ -102,7 +102,7 @@ def test_a_text_that_is_also_tested_on_is_not_trained_on():
     tested = {data.texts[i] for i in data.split.test}
     assert columns["text"][23] in tested
     assert not tested & {data.texts[i] for i in data.split.train}
-    assert any("left out 1 texts that are also" in note for note in data.notes)
+    assert any("left out 1 text also in another" in note for note in data.notes)
 
 
 def test_empty_texts_and_missing_labels_are_left_out_and_noted():

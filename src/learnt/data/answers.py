@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from learnt.errors import DataError, UsageError
+from learnt.runner.columns import INFINITE
 from learnt.runner.text import percent, shown
 
 SEPARATORS = (";", "|", ",", " ")
@@ -90,6 +91,8 @@ def kind_of_answers(
         raise UsageError(f"the task must be one of {', '.join(TASKS)}; got {task!r}")
     if task == OneClass.task:
         return OneClass(), []
+    if texts and all(INFINITE.fullmatch(text.strip()) for text in texts):
+        raise DataError(f"the column {shown(column)} has infinite numbers only")
     numbers = [_number(text) for text in texts]
     there = {number for number in numbers if number is not None}
     if task == ANumber.task or (task is None and _are_numbers(texts, numbers)):

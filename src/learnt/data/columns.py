@@ -231,8 +231,8 @@ def _category(name: str, texts: Sequence[str], times: Any, rows: int) -> Found:
     notes = []
     if len(values) < len(ordered):
         notes.append(
-            f"{shown(name)}: {len(ordered) - len(values):,} rare values of {len(ordered):,} count "
-            "as one, as values that were never seen do"
+            f"{shown(name)}: {len(ordered) - len(values):,} of {len(ordered):,} values are rare: "
+            "they count as one, as values that were never seen do"
         )
     return Found({"name": name, "kind": Category.kind, "values": values}, notes=notes)
 

@@ -6,6 +6,7 @@ there are many. Lines end in \\n, whatever the file has.
 
 import hashlib
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -240,8 +241,10 @@ def _cut(text: str, fractions: tuple[float, ...]) -> list[str]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        size = os.path.getsize(path)
-        if size > MOST:
+        facts = os.stat(path)
+        if not stat.S_ISREG(facts.st_mode):  # before it is opened: a pipe would wait
+            raise DataError("is not a regular file")
+        if (size := facts.st_size) > MOST:
             raise DataError(f"at most {MOST // 2**20} MB are read from a file; it has {size}")
         with open(path, "rb") as file:
             return file.read(MOST)
@@ -272,4 +275,4 @@ def _found(source: Path) -> list[tuple[Path, str | None]]:
             f"at most {MOST // 2**20} MB of text are learnt from; {shown(source)} has "
             f"{total / 2**20:.0f}: give a part of it"
         )
-    return [(path, side) for path, side in found if os.path.isfile(path)]
+    return found

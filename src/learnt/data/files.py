@@ -1,20 +1,22 @@
-"""Finding examples on disk: folders a class, train/valid/test folders, a CSV of file and label.
+"""Finding examples on disk: folders a class, train/valid/test folders, a table of file and label.
 
 Links are followed, but no folder is entered twice, so loops end. Hidden files are passed over.
 """
 
-import csv
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from learnt.data.frames import table_in
 from learnt.errors import DataError, TableError
+from learnt.runner.rows import Cell, open_rows
 from learnt.runner.text import shown
 
 PASSED_OVER = {"thumbs.db", "desktop.ini"}  # what systems leave in folders of pictures
 SIDE_NAMES = {"train": "train", "training": "train", "valid": "valid", "val": "valid",
               "validation": "valid", "test": "test", "testing": "test"}  # fmt: skip
+FILES = ("file", "path", "filename", "image", "sound")  # usual names of columns
+LABELS = ("label", "class", "category", "labels", "tags")
 
 
 @dataclass(frozen=True)
@@ -33,25 +35,29 @@ def find_examples(
     label_column: str | None = None,
     classes: int = 2,
     group: str | None = None,
+    notes: list[str] | None = None,
 ) -> list[Example]:
-    """All the examples of a folder or a CSV, in the order of their names.
+    """All the examples of a folder or a table, in the order of their names.
 
     `group` is the column of groups, if it is not called so. The one table of a folder without
-    folders of classes is taken for the folder. With 0 `classes`, labels of a CSV may be
-    anything, also empty.
+    folders of classes is taken for the folder. With 0 `classes`, labels of a table may be
+    anything, also empty. `notes` gets what was odd about the table.
 
     Raises DataError where there are none, or where they do not make so many classes.
     """
     if not os.path.exists(source):  # which never raises, unlike Path's
         raise DataError(
             f"{shown(source)} does not exist; give a folder with one folder a class, "
-            "or a CSV of file,label"
+            "or a table of files and labels"
         )
     table = table_of(source)
     if table is None:
         examples = _from_folder(source)
     else:
-        examples = _from_csv(table, file_column, label_column, group, blank=classes == 0)
+        notes = [] if notes is None else notes
+        examples = _from_table(
+            table, file_column, label_column, group, blank=classes == 0, notes=notes
+        )
     found = sorted({example.label for example in examples})
     if len(found) < classes:
         got = f"the class {shown(found[0])!r} only" if found else "no files in such folders"
@@ -125,72 +131,66 @@ def _entries(folder: Path) -> list[Path]:
     ]
 
 
-def _from_csv(
+def _from_table(
     source: Path,
     file_column: str | None,
     label_column: str | None,
     group: str | None,
     blank: bool,
+    notes: list[str],
 ) -> list[Example]:
-    try:
-        with source.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            header = list(rows.fieldnames or [])
-            file_column = _column(
-                source, header, file_column, ("file", "path", "filename", "image", "sound")
-            )
-            label_column = _column(
-                source, header, label_column, ("label", "class", "category", "labels", "tags")
-            )
-            side_column = next((c for c in header if c.lower() in ("split", "side")), None)
-            if group or "group" in header:
-                group = _column(source, header, group, ("group",))
-            columns = file_column, label_column, side_column, group
-            examples = [_row(source, rows.line_num, row, columns, blank) for row in rows]
-    except UnicodeDecodeError:
-        raise TableError(
-            f"{shown(source)} is not a CSV in UTF-8; if it is a picture or another kind of file, "
-            "give the folder it is in"
-        ) from None
-    except (csv.Error, OSError) as error:
-        raise TableError(f"{shown(source)} cannot be read as CSV: {error}") from None
+    with open_rows(source) as rows:
+        names = rows.names
+        file = _column(source, names, file_column, FILES)
+        label = _column(source, names, label_column, LABELS)
+        side = next((c for c in names if c.lower() in ("split", "side")), None)
+        if group or "group" in names:
+            group = _column(source, names, group, ("group",))
+        wanted = [names.index(c) if c else -1 for c in (file, label, side, group)]
+        examples = [
+            _row(source, number, [_text(cells[i]) if i >= 0 else "" for i in wanted], blank)
+            for number, cells in enumerate(rows, 1)
+        ]
+        notes += [note for note in rows.notes if note not in notes]
+    if not examples:
+        raise TableError(f"{shown(source)} has a first line of names and no rows")
     return examples
+
+
+def _text(cell: Cell) -> str:
+    """A cell as text; a whole number among floats is written as one."""
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    return "" if cell is None else str(cell).strip()
 
 
 def _column(source: Path, header: list[str], wanted: str | None, usual: tuple[str, ...]) -> str:
     names = (wanted,) if wanted else usual
     for column in header:
-        if column is not None and column.strip().lower() in [n.lower() for n in names]:
+        if column.lower() in [n.lower() for n in names]:
             return column
     raise TableError(
-        f"{shown(source)} must have a column {' or '.join(map(repr, names))}; "
-        f"its first line is {', '.join(map(repr, header)) or 'empty'}"
+        f"{shown(source)} must have a column {' or '.join(map(repr, names))}; it has "
+        f"{', '.join(map(shown, header[:20]))}"
     )
 
 
-def _row(
-    source: Path,
-    number: int,
-    row: dict[str, str],
-    columns: tuple[str, str, str | None, str | None],
-    blank: bool,
-) -> Example:
-    file, label = (row.get(column) or "" for column in columns[:2])
-    if not file.strip() or not (label.strip() or blank):
+def _row(source: Path, number: int, cells: list[str], blank: bool) -> Example:
+    file, label, side, group = cells
+    if not file or not (label or blank):
         raise TableError(
-            f"{shown(source)}, line {number}: it must have a file and a label; got {file!r} "
-            f"and {label!r}"
+            f"{shown(source)}, row {number}: it must have a file and a label; got {shown(file)!r} "
+            f"and {shown(label)!r}"
         )
     path = Path(file) if Path(file).is_absolute() else source.parent / file
     if not os.path.isfile(path):
         raise TableError(
-            f"{shown(source)}, line {number}: the file {shown(file)} does not exist "
-            f"(paths are taken from the folder of the CSV)"
+            f"{shown(source)}, row {number}: the file {shown(file)} does not exist "
+            f"(paths are taken from the folder of the table)"
         )
-    side = (row.get(columns[2]) or "").strip().lower() if columns[2] else ""
-    if side and side not in SIDE_NAMES:
+    if side and side.lower() not in SIDE_NAMES:
         raise TableError(
-            f"{shown(source)}, line {number}: the split must be train, valid or test; got {side!r}"
+            f"{shown(source)}, row {number}: the split must be train, valid or test; got "
+            f"{shown(side)!r}"
         )
-    group = row.get(columns[3]) if columns[3] else None
-    return Example(path, label.strip(), SIDE_NAMES[side] if side else None, group or None)
+    return Example(path, label, SIDE_NAMES[side.lower()] if side else None, group or None)

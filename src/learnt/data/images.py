@@ -25,7 +25,7 @@ from learnt.data.answers import (
     label_matrix,
 )
 from learnt.data.files import Example, find_examples, table_of
-from learnt.data.look import PICTURES, Look
+from learnt.data.look import PICTURES, Look, nearly_all
 from learnt.data.source import Source
 from learnt.data.split import FRACTIONS, SIDES, Split, loosely_stratified, stratified
 from learnt.data.survey import Picture, survey
@@ -76,7 +76,7 @@ class Images(Source):
             return "it holds pictures"
         column = look.column("file", "path", "filename", "image", given="file")
         files = look.values(column) if column else []
-        if files and all(os.path.splitext(f)[1].lower() in PICTURES for f in files):
+        if files and nearly_all(os.path.splitext(f)[1].lower() in PICTURES for f in files):
             return f"its column {column} names pictures"
         return None
 
@@ -177,7 +177,8 @@ class Images(Source):
         file, label, task = (self.options[name] for name in ("file", "label", "task"))
         self.answers = OneClass()
         table = os.path.exists(self.source) and table_of(self.source) is not None
-        examples = find_examples(self.source, file, label, classes=0 if table else 2)
+        classes = 0 if table else 2
+        examples = find_examples(self.source, file, label, classes, notes=self.notes)
         if table:
             texts = [example.label for example in examples]
             self.answers, notes = kind_of_answers(texts, label or "label", task)

@@ -22,6 +22,8 @@ TASKS = {  # what else may be asked for by name: the kind, and its options
     "image-classification": ("images", {"task": "image-classification"}),
     "image-labels": ("images", {"task": "image-labels"}),
     "image-number": ("images", {"task": "image-number"}),
+    "table-classification": ("table", {"predict": "classes"}),
+    "table-regression": ("table", {"predict": "number"}),
 }
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from learnt.errors import DataError, ImageError, TableError
 from learnt.runner.images import FORMATS, check_pixels, check_size, read
@@ -306,7 +306,8 @@ def _opened(data: bytes, label: str) -> Image.Image:
     except ImageError:
         raise
     except Exception as error:  # Pillow's readers raise whatever a broken file provokes
-        raise ImageError(f"{label} is no mask that can be read ({error})") from None
+        why = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
+        raise ImageError(f"{label} is no mask that can be read{why}") from None
 
 
 def _sort_of(image: Image.Image) -> str:

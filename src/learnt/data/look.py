@@ -6,7 +6,7 @@ them in turn.
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -120,3 +120,9 @@ class Look:
         with open_rows(self.table) as rows:
             first = [["" if c is None else str(c) for c in row] for row in islice(rows, ROWS)]
             return list(rows.names), first
+
+
+def nearly_all(answers: Iterable[bool]) -> bool:
+    """Are nine in ten of the answers yes? One bad row makes a source no other kind of data."""
+    counts = Counter(answers)
+    return counts[True] >= 9 * counts[False] and counts[True] > 0

@@ -24,7 +24,7 @@ from learnt.data.survey import Picture, in_threads, survey
 from learnt.errors import DataError, ImageError
 from learnt.runner.images import decode
 from learnt.runner.masks import photo
-from learnt.runner.text import shown
+from learnt.runner.text import counted, shown
 
 FEWEST = 3  # pictures
 
@@ -53,10 +53,13 @@ class Masks(Source):
 
     def __init__(self, source: str | os.PathLike[str], *, seed: int = 0) -> None:
         super().__init__(source, seed=seed)
-        pairs, self.bad, spare = find_pairs(self.source)
+        pairs, bad, spare = find_pairs(self.source)
+        self.bad = list(map(self.short, bad))
         if spare:
             name = self.short(shown(spare[0]))
-            self.note(f"{len(spare)} masks have no picture of their name, such as {name}")
+            self.note(
+                f"{counted(len(spare), 'mask')} without a picture of the name, such as {name}"
+            )
         self._found = len(pairs) + len(self.bad)
         self.pictures: list[Picture] = []
         self.masks: list[Path] = []

@@ -82,7 +82,9 @@ def find_pairs(source: Path) -> tuple[list[Pair], list[str], list[Path]]:
             elif mine:
                 bad.append(f"{shown(picture)} has {len(mine)} masks: {_listed(mine)}")
             else:
-                bad.append(f"{shown(picture)} has no mask: there is no {stem}.png among them")
+                bad.append(
+                    f"{shown(picture)} has no mask: there is no {shown(stem)}.png among them"
+                )
         taken = {pair.mask for pair in pairs}
         spare += [file for files in masks.values() for file in files if file not in taken]
     if not pairs:
@@ -118,7 +120,7 @@ def _folders(folder: Path) -> dict[str, Path]:
 
 
 def _is(entry: "os.DirEntry[str]") -> bool:
-    return entry.is_dir() and not entry.name.startswith(".")
+    return os.path.isdir(entry.path) and not entry.name.startswith(".")  # False for a loop
 
 
 def _name(entry: "os.DirEntry[str]") -> str:

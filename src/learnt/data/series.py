@@ -9,6 +9,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,9 +137,11 @@ class Series(Labelled):
         series, facts = [], []
         for one in found:
             try:
+                if not one.label:
+                    raise TableError(f"{one.row.where}: the label is empty")
                 fit = fitted(one.row, self.channels, self.length)
             except TableError as error:
-                self.bad.append(str(error))
+                self.bad.append(self.short(str(error)))
                 continue
             series.append(fit)
             digest = hashlib.sha256(fit.tobytes()).hexdigest()
@@ -150,7 +153,7 @@ class Series(Labelled):
 def read_labelled(
     source: Path, label: str | None = None, group: str | None = None
 ) -> Iterator[Found]:
-    """The rows of one file, each with its label; TableError where one has none."""
+    """The rows of one file, each with its label, '' where it is missing."""
     given = (label,) if label else LABELS
     for row in series_rows(source, label_first=_begins_bare(source)):
         yield _labelled(row, given, group)
@@ -197,8 +200,6 @@ def _labelled(row: Row, usual: Sequence[str], group: str | None) -> Found:
             f"other columns are {', '.join(map(shown, row.cells)) or 'none'}"
         )
     label = str(cells[name]).strip() if cells[name] is not None else ""
-    if not label:
-        raise TableError(f"{row.where}: the label is empty")
     side = next((str(cells[n] or "").strip().lower() for n in SIDE_COLUMNS if n in cells), "")
     if side and side not in SIDE_NAMES:
         raise TableError(f"{row.where}: the split must be train, valid or test; got {shown(side)}")
@@ -234,15 +235,22 @@ def _are_alike(look: Look, columns: Sequence[int]) -> bool:
     The mean squared step is below the half of what it is between any two (von Neumann's ratio).
     """
     names = [look.names[column] for column in columns]
-    try:
-        rows = [numbers([row.get(name) for name in names], "") for row in look.rows]
-    except TableError:
+    rows = []
+    for row in look.rows:
+        with suppress(TableError):
+            values = numbers([row.get(name) for name in names], "")
+            if np.isfinite(values).any() and not np.isinf(values).any():
+                rows.append(values)
+    if not rows or len(rows) < 0.9 * len(look.rows):
         return False
-    if not rows:
-        return False
-    values = np.nan_to_num(np.array(rows))
+    values = np.array([_filled(row) for row in rows])
     steps, spread = np.square(np.diff(values, axis=1)).mean(), 2 * values.var(axis=1).mean()
     return bool(steps < spread / 2)
+
+
+def _filled(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    there = np.flatnonzero(~np.isnan(values))
+    return np.interp(np.arange(len(values)), there, values[there])
 
 
 def _is_flat(values: npt.NDArray[np.float64]) -> bool:

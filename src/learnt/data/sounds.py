@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from learnt.data.files import Example, find_examples
-from learnt.data.look import SOUNDS, Look
+from learnt.data.look import SOUNDS, Look, nearly_all
 from learnt.data.sides import Facts, Labelled, settle
 from learnt.data.split import SIDES, Split
 from learnt.data.survey import in_threads
@@ -57,7 +57,7 @@ class Sounds(Labelled):
             return "it holds folders of sounds"
         column = look.column("file", "path", "filename", "sound", given="file")
         files = look.values(column) if column else []
-        if files and all(os.path.splitext(f)[1].lower() in SOUNDS for f in files):
+        if files and nearly_all(os.path.splitext(f)[1].lower() in SOUNDS for f in files):
             return f"its column {column} names sounds"
         return None
 
@@ -71,7 +71,7 @@ class Sounds(Labelled):
         seed: int = 0,
     ) -> None:
         super().__init__(source, seed=seed, file=file, label=label, group=group)
-        examples = find_examples(self.source, file, label, group=group)
+        examples = find_examples(self.source, file, label, group=group, notes=self.notes)
         self._found = len(examples)
         self.sounds: list[Sound] = []
         self.bad: list[str] = []

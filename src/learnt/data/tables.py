@@ -22,7 +22,7 @@ from learnt.data.source import Source
 from learnt.data.split import FRACTIONS, SIDES, Split, stratified
 from learnt.errors import DataError, UsageError
 from learnt.runner.columns import Cell, Columns, Number, cell_text
-from learnt.runner.text import shown
+from learnt.runner.text import counted, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -126,10 +126,12 @@ class Table(Source):
         """`targets`, `classes` and `task` from the label's column; rows without one go."""
         cells = as_cells(frame[self.label])
         texts = [label_text(cell) for cell in cells.to_list()]
-        values, _, _ = read_column(Number({"name": self.label}), frame[self.label])
+        values, _, odd = read_column(Number({"name": self.label}), frame[self.label])
         there = np.array([text is not None for text in texts])
         if not there.any():
             raise DataError(f"the label {shown(self.label)!r} is empty in every row")
+        if odd.get("infinite", 0) == there.sum():
+            raise DataError(f"the label {shown(self.label)!r} is infinite in every row")
         is_number, why = _is_number(values[there, 0], predict)
         kept = np.isfinite(values[:, 0]) if is_number else there
         if kept.mean() < 1 - BAD:
@@ -138,7 +140,9 @@ class Table(Source):
                 f"{len(kept):,} have none in the column {shown(self.label)!r}"
             )
         if not kept.all():
-            self.note(f"left out {(~kept).sum():,} rows without a label in {shown(self.label)}")
+            self.note(
+                f"left out {counted((~kept).sum(), 'row')} without a label in {shown(self.label)}"
+            )
         self._kept = np.flatnonzero(kept)
         named = [text for text, good in zip(texts, kept, strict=True) if good and text is not None]
         self.task = "table-regression" if is_number else "table-classification"
@@ -175,7 +179,7 @@ class Table(Source):
             return
         names = ", ".join(shown(self.classes[n]) for n in rare[:5])
         self.note(
-            f"left out {gone.sum():,} rows of {len(rare)} classes that have fewer than {FEWEST} "
+            f"left out {counted(gone.sum(), 'row')} of classes that have fewer than {FEWEST} "
             f"different rows: {names}"
         )
         kept = np.flatnonzero(~gone)
@@ -342,7 +346,9 @@ def _is_number(values: npt.NDArray[np.float64], predict: str | None) -> tuple[bo
     if len(different) > MANY or (not whole and len(different) > 2):
         return True, f"a number, as it has {len(different):,} different ones"
     few = f"one of {len(different)} classes, as it has so few different numbers"
-    return False, few + "; predict='number' makes it a number" if len(different) > 2 else few
+    return False, few + "; say --task table-regression to learn it as a number" if len(
+        different
+    ) > 2 else few
 
 
 def _numbered(labels: list[str], classes: list[str]) -> Indices:

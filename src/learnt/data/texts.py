@@ -21,7 +21,7 @@ from learnt.data.split import FRACTIONS, SIDES, Indices, Split, stratified
 from learnt.data.text_columns import TEXT_NAMES, Row, label_of, rows_of, text_of
 from learnt.errors import DataError
 from learnt.runner.plain_text import read_text
-from learnt.runner.text import shown
+from learnt.runner.text import counted, shown
 from learnt.runner.wordpieces import CHARACTERS, fit
 
 FEWEST = 3  # different texts of a class: one a side
@@ -153,7 +153,8 @@ class Texts(Source):
                 "the right column? --label names another"
             )
         if rare:
-            self.note(f"left out {len(rows) - len(kept)} texts of classes that have {few}")
+            gone = counted(len(rows) - len(kept), "text")
+            self.note(f"left out {gone} of classes that have {few}")
         return kept
 
     def _without_straddlers(self, rows: list[Row]) -> list[Row]:
@@ -165,7 +166,7 @@ class Texts(Source):
         kept = [row for row in rows if home[_digest(row.text)] == (row.side, row.group)]
         if len(kept) < len(rows):
             self.note(
-                f"left out {len(rows) - len(kept)} texts that are also in another group or in a "
+                f"left out {counted(len(rows) - len(kept), 'text')} also in another group or in a "
                 "later side"
             )
         return kept
@@ -253,7 +254,7 @@ def _from_folder(source: Path, notes: list[str]) -> list[Row]:
         try:
             text, how = read_text(example.path)
         except DataError as error:
-            bad.append(str(error))
+            bad.append(str(error).replace(shown(source) + os.sep, ""))
             continue
         odd[how] += 1
         rows.append(Row(text, example.label, example.side or "", ""))

@@ -256,11 +256,11 @@ class CorpusProgram(Program):
         if arguments.json:
             print(json.dumps(self(source, **options).as_dict()), flush=True)
             return 0
-        prompt = plain(source)
+        prompt, sampling = plain(source), Sampling(**options)
         if note := self._note(prompt):
             print(f"note: {note}", file=sys.stderr)
         print(CONTROLS.sub("�", prompt), end="", flush=True)
-        for part in self.stream(prompt, Sampling(**options)):
+        for part in self.stream(prompt, sampling):
             print(CONTROLS.sub("�", part), end="", flush=True)
         print()
         return 0
@@ -306,7 +306,10 @@ def plain(source: Any) -> str:
     if isinstance(source, bytes):
         if len(source) > MAX_INPUT:
             raise DataError(f"a text may have at most {MAX_INPUT // 2**20} MB")
-        return decoded(source)[0] if source.strip() else ""
+        try:
+            return decoded(source)[0] if source.strip() else ""
+        except DataError as error:
+            raise DataError(f"the text {error}") from None
     if not isinstance(source, str):
         raise DataError(f"a text or bytes are needed; got {type(source).__name__}")
     try:  # the shell's way to hand on bytes that are no characters

@@ -35,9 +35,9 @@ def read_text(path: str | os.PathLike[str]) -> tuple[str, str]:
     """The one text of a file, and how it was read; DataError, with its name, where it is none."""
     label = shown(path)
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened: a pipe would wait
+            raise DataError(f"{label} is not a regular file")
         with open(path, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise DataError(f"{label} is not a regular file")
             data = file.read(MAX_FILE)
     except OSError as error:
         raise DataError(f"{label} cannot be read: {error.strerror}") from None

@@ -219,6 +219,8 @@ class Program:
 def sources(names: Iterable[str]) -> Iterator[tuple[str, Any]]:
     """Files as they were named; - is what comes by standard input."""
     for name in names:
+        if not name:
+            raise DataError("an input must be the name of a file; got an empty one")
         yield name, sys.stdin.buffer.read(MAX_INPUT + 1) if name == "-" else name
 
 

@@ -22,7 +22,7 @@ from learnt.runner.archive import Archive
 from learnt.runner.program import Feeds, Program
 from learnt.runner.results import Rated
 from learnt.runner.rows import Cell, open_rows, open_table
-from learnt.runner.text import shown
+from learnt.runner.text import counted, shown
 
 Item: TypeAlias = tuple[int, int, int]  # numbers of a user, an item, and another item
 TOGETHER = 4096  # pairs that are run together
@@ -153,6 +153,9 @@ class RatingProgram(Program):
                 print(json.dumps({"input": asked, **answer.as_dict()}))
             else:
                 print(f"{answer.value:.1f}  {answer.called()}")
+        if len(found) > 1 and not arguments.json:
+            print("note: first what this user would most likely choose; the number is the rating "
+                  "it would get", file=sys.stderr)  # fmt: skip
         if found and found[0].note and not arguments.json:
             print(f"note: {found[0].note}", file=sys.stderr)
         if "item" not in asked and not self.spec.get("history"):
@@ -176,8 +179,10 @@ class RatingProgram(Program):
         """A table in, the same with ratings out, row by row; exit code 2 if an item is unknown."""
         unknown = 0
         with open_rows(name) as rows:
-            user = _column(rows.names, self.columns["user"], "user")
-            item = _column(rows.names, self.columns["item"], "item")
+            user, item = (
+                _column(rows.names, self.columns[what], what, shown(name))
+                for what in ("user", "item")
+            )
             names = [*rows.names, *self._made(rows.names)]
             if arguments.json:
                 for chunk in rows.chunks():
@@ -187,7 +192,7 @@ class RatingProgram(Program):
                         facts = {"value": answer["rating"], "note": answer["note"]}
                         print(json.dumps({"input": asked, **facts}))
                 rows.say()
-                return 2 if unknown else 0
+                return _unknown(unknown)
             with open_table(arguments.out, names) as write:
                 for chunk in rows.chunks():
                     for row, answer in self._rated_rows(chunk, user, item):
@@ -195,7 +200,7 @@ class RatingProgram(Program):
                         made = (answer["rating"], answer["note"])
                         write({**row, **dict(zip(self._made(rows.names), made, strict=True))})
             rows.say()
-        return 2 if unknown else 0
+        return _unknown(unknown)
 
     def _rated_rows(
         self, chunk: list[dict[str, Cell]], user: str, item: str
@@ -252,6 +257,14 @@ class RatingProgram(Program):
 STRANGER = "this user is not known: it is what the mean of all users would rate"
 
 
+def _unknown(rows: int) -> int:
+    """Say how many rows have no answer; gives the exit code."""
+    if rows:
+        print(f"error: {counted(rows, 'row')} of items that are not known: no rating there",
+              file=sys.stderr)  # fmt: skip
+    return 2 if rows else 0
+
+
 def _name(value: object) -> str:
     """A user's or an item's name as text: the number 42 is the text 42."""
     if isinstance(value, float) and value.is_integer():
@@ -259,12 +272,13 @@ def _name(value: object) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _column(names: Sequence[str], wanted: str, what: str) -> str:
+def _column(names: Sequence[str], wanted: str, what: str, table: str) -> str:
     for name in (wanted, what):
         if name in names:
             return name
     raise TableError(
-        f"the table must have a column of {what}s, {shown(wanted)!r}; it has "
+        f"{'standard input' if table == '-' else table} must have a column of {what}s, "
+        f"{shown(wanted)!r}; it has "
         f"{', '.join(map(shown, names[:20]))}"
     )
 

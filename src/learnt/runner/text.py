@@ -16,3 +16,8 @@ def shown(path: object) -> str:
 def percent(share: float) -> str:
     """A share as people read it: 0.9734 → '97.3 %'."""
     return f"{share:.1%}".replace("%", " %")
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of something: '1 text', '2,000 texts'."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

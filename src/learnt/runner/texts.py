@@ -4,9 +4,11 @@ A text is cut into words and letters, as numbers; all else is in the graph.
 """
 
 import argparse
+import codecs
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -23,7 +25,7 @@ from learnt.runner.plain_text import MAX_FILE, decoded, read_text, whole
 from learnt.runner.program import BATCH, Array, Feeds, Program
 from learnt.runner.results import Result
 from learnt.runner.rows import open_rows, open_table
-from learnt.runner.text import shown
+from learnt.runner.text import counted, shown
 from learnt.runner.wordpieces import Tokenizer, fit, letters, padded
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq", ".csv.gz", ".tsv.gz")
@@ -86,8 +88,7 @@ class TextProgram(Program):
             raise DataError("the text is empty: it must have at least one letter")
         notes = [f"read as {how}"] if how else []
         if len(text) > self.characters:
-            cut = f"only the first {self.characters:,} of {len(text):,} characters were read"
-            notes.append(cut)
+            notes.append(f"only the first {self.characters:,} characters were read")
         fitting = fit(text, self.characters)
         return reading(fitting, self.cutters, self.letters, "; ".join(notes))
 
@@ -164,7 +165,7 @@ class TextProgram(Program):
     ) -> int:
         """Each row with its answer: a CSV to the file or standard output, or JSON lines."""
         new = [_free(name, names) for name in ("label", "probability")]
-        empty = 0
+        odd = Counter[str]()
         with ExitStack() as stack:
             write: Callable[[dict[str, Any]], None] = _print_json
             if arguments.out or not arguments.json:
@@ -173,15 +174,16 @@ class TextProgram(Program):
                 for row, result in zip(chunk, self._answers(chunk), strict=True):
                     del row[SOURCE]
                     if result is None:
-                        empty += 1
+                        odd["no text, and so no answer"] += 1
                     else:
+                        odd.update(filter(None, result.note.split("; ")))
                         row[new[0]] = result.label
                         row[new[1]] = round(result.probability, 6)
                     if result and write is _print_json:
                         row["probabilities"] = result.as_dict()["probabilities"]
                     write(row)
-        if empty:
-            print(f"note: {empty:,} rows have no text, and so no answer", file=sys.stderr)
+        for what, count in odd.items():
+            print(f"note: {counted(count, 'row')}: {what}", file=sys.stderr)
         return 0
 
     def _answers(self, chunk: list[dict[str, Any]]) -> list[Result | None]:
@@ -217,9 +219,13 @@ def _is_table(name: str) -> bool:
 def _texts(name: str) -> Iterator[tuple[str, Any]]:
     """The texts that an argument stands for, each with what to call it."""
     if name == "-":
+        number = 0
         while line := sys.stdin.buffer.readline(MAX_FILE):
-            text = line.rstrip(b"\r\n")
+            text = line.rstrip(b"\r\n").removeprefix(b"" if number else codecs.BOM_UTF8)
+            number += 1
             yield _name(text.decode("utf-8", "replace")), text
+        if not number:
+            raise DataError("standard input is empty: give a text a line")
     elif name.lower().endswith(FILES) and os.path.isfile(name):
         yield name, Path(name)
     else:

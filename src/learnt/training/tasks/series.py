@@ -202,7 +202,7 @@ def measure_series(
                 targets.append(numbers[one.label])
                 yield one.row
             else:
-                unknown.add(one.label)
+                unknown.add(one.label or "no label")
 
     found = [list(result.probabilities.values()) for result in program.batch(known())]
     some = ", ".join(map(shown, sorted(unknown)[:10]))
