@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from learnt.errors import DataError, UsageError
-from learnt.runner.columns import INFINITE
+from learnt.runner.columns import Number
 from learnt.runner.text import percent, shown
 
 SEPARATORS = (";", "|", ",", " ")
@@ -91,7 +91,7 @@ def kind_of_answers(
         raise UsageError(f"the task must be one of {', '.join(TASKS)}; got {task!r}")
     if task == OneClass.task:
         return OneClass(), []
-    if texts and all(INFINITE.fullmatch(text.strip()) for text in texts):
+    if texts and all(Number({"name": column}).read(text)[2] == "infinite" for text in texts):
         raise DataError(f"the column {shown(column)} has infinite numbers only")
     numbers = [_number(text) for text in texts]
     there = {number for number in numbers if number is not None}

@@ -308,6 +308,13 @@ def _parquet(source: Source, file: io.BufferedReader, name: str) -> Rows:
     return Rows(names, records(), notes, file.close)
 
 
+def free_name(name: str, names: Sequence[str]) -> str:
+    """A name for a new column that no column has yet."""
+    while name in names:
+        name = f"predicted {name}"
+    return name
+
+
 @contextmanager
 def open_table(
     path: str | os.PathLike[str] | None, names: Sequence[str]

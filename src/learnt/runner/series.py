@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
@@ -10,12 +12,34 @@ import numpy as np
 
 from learnt.errors import ProgramError, TableError, UsageError
 from learnt.runner.archive import Archive
-from learnt.runner.program import BATCH, Feeds, Program
-from learnt.runner.rows import open_table
+from learnt.runner.lines import table_name
+from learnt.runner.program import BATCH, Array, Feeds, Program
+from learnt.runner.rows import free_name, open_table
 from learnt.runner.series_rows import Row, Series, fitted, series_rows
 
 MAX_LENGTH = 65_536
 MAX_CHANNELS = 1024
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A series as the graph takes it, (channels, length), and what was done to it."""
+
+    series: Series
+    note: str = ""
+
+
+def reading(row: Row, channels: int, length: int) -> Reading:
+    """A row as a program reads it, with a note of what was stretched or filled."""
+    series = fitted(row, channels, length)
+    sizes = sorted({len(values) for values in row.channels})
+    missing = sum(int(np.isnan(values).sum()) for values in row.channels)
+    notes = [] if sizes == [length] else [
+        f"{' and '.join(map(str, sizes))} values, brought to {length} by straight lines"
+    ]  # fmt: skip
+    if missing:
+        notes.append(f"{missing:,} missing values were filled by straight lines")
+    return Reading(series, "; ".join(notes))
 
 
 class SeriesProgram(Program):
@@ -32,12 +56,12 @@ class SeriesProgram(Program):
         super().__init__(archive)
         self.channels, self.length = _checked(self.spec)
 
-    def read(self, source: Any) -> Series:
-        """A series as the graph takes it: (channels, length); TableError if it is none."""
+    def read(self, source: Any) -> Reading:
+        """A series as the graph takes it; TableError if it is none."""
         if isinstance(source, Row):
-            return fitted(source, self.channels, self.length)
+            return reading(source, self.channels, self.length)
         if isinstance(source, np.ndarray | list | tuple):
-            return fitted(_from_numbers(source), self.channels, self.length)
+            return self.read(_from_numbers(source))
         found = list(islice(self.rows(source), 2))
         if len(found) != 1:
             raise TableError(f"one series is needed, a row of numbers; got {len(found) or 'none'}")
@@ -59,14 +83,19 @@ class SeriesProgram(Program):
         values = row.channels[0]
         return len(values) == self.length + 1 and f"{values[0]:g}" in self.labels
 
-    def feeds(self, items: Sequence[Series]) -> Iterator[Feeds]:
+    def feeds(self, items: Sequence[Reading]) -> Iterator[Feeds]:
         for at in range(0, len(items), BATCH):
-            yield {"series": np.stack(items[at : at + BATCH])}
+            yield {"series": np.stack([item.series for item in items[at : at + BATCH]])}
 
-    def stored(self, item: Series) -> tuple[str, bytes]:
+    def finished(self, item: Reading, row: Array) -> Any:
+        """The result, with a note where the series was stretched or had gaps."""
+        result = self.result(row)
+        return replace(result, note=item.note) if item.note else result
+
+    def stored(self, item: Reading) -> tuple[str, bytes]:
         """As a table of one row, with nine digits: enough for every float32."""
         names = (f"c{c}_{t}" for c in range(self.channels) for t in range(self.length))
-        values = (f"{value:.9g}" for value in item.ravel())
+        values = (f"{value:.9g}" for value in item.series.ravel())
         return "csv", f"{','.join(names)}\n{','.join(values)}\n".encode()
 
     @classmethod
@@ -88,34 +117,48 @@ class SeriesProgram(Program):
             return self.answer_each(self._named(inputs), arguments)
         if arguments.json:
             raise UsageError("give --json or -o, not both")
-        with open_table(arguments.out, ["input", "label", "probability"]) as write:
-            return self._write_answers(self._named(inputs), write)
+        found = self._named(inputs)
+        first = list(islice(found, 1))  # its other columns are written, too
+        own = [name for _, row in first for name in row.cells]
+        new = [free_name(name, own) for name in ("input", "label", "probability")]
+        with open_table(arguments.out, [new[0], *own, *new[1:]]) as write:
+            return self._write_answers(chain(first, found), write, new)
 
     def _write_answers(
-        self, rows: Iterator[tuple[str, Row]], write: Callable[[Mapping[str, object]], None]
+        self,
+        rows: Iterator[tuple[str, Row]],
+        write: Callable[[Mapping[str, object]], None],
+        new: Sequence[str],
     ) -> int:
         """One line a series, in batches; one that cannot be used has no label, and exit code 2."""
-        code = 0
+        code, odd = 0, Counter[str]()
         while some := list(islice(rows, BATCH)):
-            usable: dict[str, Series] = {}
+            usable: dict[str, Reading] = {}
             for name, row in some:
                 try:
                     usable[name] = self.read(row)
+                    odd.update(filter(None, [usable[name].note]))
                 except TableError as error:
                     code = error.exit_code
                     print(f"error: {error}", file=sys.stderr)
-            found = dict(zip(usable, self.batch(usable.values()), strict=True))
-            for name, _ in some:
+            outputs = self.outputs(list(usable.values()))
+            found = dict(zip(usable, map(self.result, outputs), strict=True))
+            for name, row in some:
                 answer = found.get(name)
                 label = answer.label if answer else None
                 share = round(answer.probability, 6) if answer else None
-                write({"input": name, "label": label, "probability": share})
+                write({**row.cells, **dict(zip(new, (name, label, share), strict=True))})
+        for note, count in odd.items():
+            print(f"note: {count:,} series: {note}", file=sys.stderr)
         return code
 
     def _named(self, inputs: Sequence[str]) -> Iterator[tuple[str, Row]]:
         for name in inputs:
+            row = None
             for row in self.rows(name):
                 yield row.where, row
+            if row is None:
+                raise TableError(f"{table_name(name)} holds no series: give a row of numbers each")
 
 
 def _from_numbers(source: Any) -> Row:

@@ -2,13 +2,25 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from learnt.errors import ProgramError
 from learnt.runner.archive import Archive
 from learnt.runner.audio import MAX_SECONDS, RATE, Samples, Source, as_wav, decode, window
-from learnt.runner.program import BATCH, Feeds, Program
+from learnt.runner.program import BATCH, Array, Feeds, Program
+
+MUCH = 1.25  # times as long as what is heard, from which it is said
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The samples that the graph takes (size,), and what of the sound they are."""
+
+    samples: Samples
+    note: str = ""
 
 
 class SoundProgram(Program):
@@ -25,17 +37,28 @@ class SoundProgram(Program):
         super().__init__(archive)
         self.size = _checked(self.spec)
 
-    def read(self, source: Source) -> Samples:
-        """The samples that the graph takes (size,); SoundError if it is no usable sound."""
-        return window(decode(source), self.size)
+    def read(self, source: Source) -> Heard:
+        """What the graph takes of a sound; SoundError if it is no usable one."""
+        samples = decode(source)
+        heard, whole = self.size / RATE, len(samples) / RATE
+        note = ""
+        if len(samples) > MUCH * self.size:
+            whole_words = f"{whole:.3g} s" if whole < MAX_SECONDS else f"the first {MAX_SECONDS} s"
+            note = f"only the loudest {heard:.3g} s of {whole_words} were heard"
+        return Heard(window(samples, self.size), note)
 
-    def feeds(self, items: Sequence[Samples]) -> Iterator[Feeds]:
+    def feeds(self, items: Sequence[Heard]) -> Iterator[Feeds]:
         for at in range(0, len(items), BATCH):
-            yield {"samples": np.stack(items[at : at + BATCH])}
+            yield {"samples": np.stack([item.samples for item in items[at : at + BATCH]])}
 
-    def stored(self, item: Samples) -> tuple[str, bytes]:
+    def finished(self, item: Heard, row: Array) -> Any:
+        """The result, with a note where not all of the sound was heard."""
+        result = self.result(row)
+        return replace(result, note=item.note) if item.note else result
+
+    def stored(self, item: Heard) -> tuple[str, bytes]:
         """As WAV, which loses nothing."""
-        return "wav", as_wav(item)
+        return "wav", as_wav(item.samples)
 
     @classmethod
     def arguments(cls, parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,7 @@ from learnt.runner.archive import Archive
 from learnt.runner.plain_text import MAX_FILE, decoded, read_text, whole
 from learnt.runner.program import BATCH, Array, Feeds, Program
 from learnt.runner.results import Result
-from learnt.runner.rows import open_rows, open_table
+from learnt.runner.rows import free_name, open_rows, open_table
 from learnt.runner.text import counted, shown
 from learnt.runner.wordpieces import Tokenizer, fit, letters, padded
 
@@ -164,7 +164,7 @@ class TextProgram(Program):
         self, rows: Iterable[dict[str, Any]], names: list[str], arguments: argparse.Namespace
     ) -> int:
         """Each row with its answer: a CSV to the file or standard output, or JSON lines."""
-        new = [_free(name, names) for name in ("label", "probability")]
+        new = [free_name(name, names) for name in ("label", "probability")]
         odd = Counter[str]()
         with ExitStack() as stack:
             write: Callable[[dict[str, Any]], None] = _print_json
@@ -246,13 +246,6 @@ def _column(names: list[str], wanted: str, path: str) -> str:
         f"{shown(path)} must have a column of texts, {shown(wanted)!r}; it has "
         f"{', '.join(map(shown, names[:10]))}. --text names it"
     )
-
-
-def _free(name: str, names: list[str]) -> str:
-    """A name for a new column that no column has yet."""
-    while name in names:
-        name = f"predicted {name}"
-    return name
 
 
 def _print_json(row: dict[str, Any]) -> None:

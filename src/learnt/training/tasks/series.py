@@ -28,6 +28,7 @@ from learnt.models.standard import standard_head
 from learnt.program.graph import class_graph
 from learnt.program.pack import Check
 from learnt.runner.program import Program
+from learnt.runner.series import Reading
 from learnt.runner.text import shown
 from learnt.training.evaluations import of_classes
 from learnt.training.features import array_in_a_file
@@ -122,7 +123,7 @@ class SeriesClasses(Task[Series]):
         numbers = spread(self.data.split.valid, CHECKED)
         check = Check(
             [f"series {number}" for number in numbers],
-            [self.data.series[number] for number in numbers],
+            [Reading(self.data.series[number]) for number in numbers],
             list(softmax(answers(numbers))),
         )
         channels, length = self.data.channels, self.data.length

@@ -28,6 +28,7 @@ from learnt.program.graph import class_graph
 from learnt.program.pack import Check
 from learnt.runner.audio import RATE, window
 from learnt.runner.program import Program
+from learnt.runner.sounds import Heard
 from learnt.runner.text import shown
 from learnt.training.augment import shifted_and_masked
 from learnt.training.evaluations import of_classes
@@ -121,7 +122,7 @@ class SoundClasses(Task[Sounds]):
         numbers = spread(self.data.split.valid, CHECKED)
         check = Check(
             [self.data.sounds[number].path.name for number in numbers],
-            [window(self.data.decoded(int(number)), size) for number in numbers],
+            [Heard(window(self.data.decoded(int(number)), size)) for number in numbers],
             list(softmax(answers(numbers))),
         )
         facts = {
