@@ -39,6 +39,7 @@ class Scripts:
 
 KINDS = {
     "image": Scripts(("png.js", "picture.js", "image.js")),
+    "photo": Scripts(("png.js", "picture.js", "photo.js")),
 }
 COMMON = ("base.js", "view.js")  # before those of the kind
 LAST = ("app.js",)

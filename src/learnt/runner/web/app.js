@@ -55,7 +55,7 @@ function head() {
   const question = /^# (?:.*?: )?(.+)/.exec(learnt.text("card.md"))?.[1] ?? "";
   document.title = name;
   find("name").textContent = name;
-  find("question").textContent = question.charAt(0).toUpperCase() + question.slice(1);
+  find("question").append(...learnt.line(question.charAt(0).toUpperCase() + question.slice(1)));
   find("card").replaceChildren(...learnt.card(learnt.text("card.md")));
   find("facts").replaceChildren(...facts(manifest));
 }
@@ -64,14 +64,19 @@ function head() {
 function facts({ figures = {} }) {
   const shown = [];
   const isShare = !/RMSE|MAE|error|loss|bits/i.test(figures.metric ?? "");
-  const words = (value) => (isShare ? learnt.percent(value) : learnt.number(Number(value.toPrecision(4))));
+  const words = (value) => {
+    return isShare ? learnt.percent(value) : learnt.number(Number(value.toPrecision(4)));
+  };
   if (typeof figures.value === "number") {
     shown.push([figures.metric, words(figures.value)]);
-    if (typeof figures.baseline === "number") shown.push(["without learning", words(figures.baseline)]);
+    if (typeof figures.baseline === "number") {
+      shown.push(["without learning", words(figures.baseline)]);
+    }
     if (figures.n) shown.push(["examples it was tested on", String(figures.n)]);
   }
   const size = learnt.parts["model.onnx"].length;
-  shown.push(["size of the model", size < 1e6 ? `${Math.round(size / 1e3)} kB` : `${(size / 1e6).toFixed(1)} MB`]);
+  const large = `${(size / 1e6).toFixed(1)} MB`;
+  shown.push(["size of the model", size < 1e6 ? `${Math.round(size / 1e3)} kB` : large]);
   return shown.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
 }
 

@@ -29,7 +29,8 @@ learnt.decodePicture = async (bytes) => {
 
 function checkPixels(width, height) {
   if (width * height > MAX_PIXELS) {
-    throw new Problem(`This picture has ${width} × ${height} pixels: at most ${MAX_PIXELS} are read.`);
+    const size = `${width} × ${height} pixels`;
+    throw new Problem(`This picture has ${size}: at most ${MAX_PIXELS} are read.`);
   }
 }
 
@@ -60,8 +61,10 @@ function sizeOfWebP(view, starts) {
 function sizeOfJPEG(view) {
   for (let at = 2; at + 9 < view.byteLength; ) {
     const marker = view.getUint16(at);
-    const isFrame = marker >= 0xffc0 && marker <= 0xffcf && ![0xffc4, 0xffc8, 0xffcc].includes(marker);
-    if (isFrame) return { width: view.getUint16(at + 7), height: view.getUint16(at + 5) };
+    const isOther = [0xffc4, 0xffc8, 0xffcc].includes(marker); // tables, not a frame
+    if (marker >= 0xffc0 && marker <= 0xffcf && !isOther) {
+      return { width: view.getUint16(at + 7), height: view.getUint16(at + 5) };
+    }
     at += marker === 0xffff ? 1 : 2 + view.getUint16(at + 2);
   }
   return null;
@@ -128,24 +131,34 @@ function turned(picture, how) {
  * Made smaller by `factor`, where opacity weighs; what is transparent is on white.
  */
 learnt.prepared = (picture, channels, factor = 1) => {
-  const isClear = picture.data.some((value, at) => at % 4 === 3 && value !== 255);
-  if (!isClear) {
+  if (isOpaque(picture.data)) {
     const plain = flattened(picture, channels);
     return factor > 1 ? learnt.smaller(plain, factor) : plain;
   }
-  return flattened(factor > 1 ? unweighed(learnt.smaller(weighed(picture), factor)) : picture, channels);
+  const less = factor > 1 ? unweighed(learnt.smaller(weighed(picture), factor)) : picture;
+  return flattened(less, channels);
 };
+
+function isOpaque(data) {
+  for (let at = 3; at < data.length; at += 4) if (data[at] !== 255) return false;
+  return true;
+}
 
 /** Without opacity, on white; grey is weighed as in television. */
 function flattened({ width, height, data }, channels) {
   const out = new Uint8Array(width * height * channels);
   for (let from = 0, to = 0; from < data.length; from += 4, to += channels) {
     const opacity = data[from + 3];
-    const [red, green, blue] = [0, 1, 2].map((c) => {
-      return opacity === 255 ? data[from + c] : share(255 * (255 - opacity) + data[from + c] * opacity);
-    });
+    const white = 255 * (255 - opacity);
+    const red = opacity === 255 ? data[from] : share(white + data[from] * opacity);
+    const green = opacity === 255 ? data[from + 1] : share(white + data[from + 1] * opacity);
+    const blue = opacity === 255 ? data[from + 2] : share(white + data[from + 2] * opacity);
     if (channels === 1) out[to] = (red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16;
-    else out.set([red, green, blue], to);
+    else {
+      out[to] = red;
+      out[to + 1] = green;
+      out[to + 2] = blue;
+    }
   }
   return { width, height, channels, data: out };
 }
@@ -227,7 +240,7 @@ learnt.pictureControls = (place, given) => {
 /** A button that turns the camera on, and takes a picture when pressed again. */
 function camera(view, given) {
   const video = make("video", { autoplay: true, muted: true, playsInline: true });
-  const button = make("button", { type: "button" }, "Use the camera");
+  const button = make("button", { type: "button", className: "quiet" }, "Use the camera");
   let stream = null;
   const stop = () => {
     stream?.getTracks().forEach((track) => track.stop());

@@ -109,7 +109,9 @@ learnt.decodePNG = async (bytes) => {
 function coloured(values, { PLTE: palette, tRNS: clear }, type, depth) {
   const channels = CHANNELS[type];
   const out = new Uint8ClampedArray((values.length / channels) * 4);
-  const key = (n) => (clear && clear.length >= 2 * n + 2 ? 256 * clear[2 * n] + clear[2 * n + 1] : -1);
+  const key = (n) => {
+    return clear && clear.length >= 2 * n + 2 ? 256 * clear[2 * n] + clear[2 * n + 1] : -1;
+  };
   const keys = type === 0 ? [key(0)] : [key(0), key(1), key(2)];
   const level = (v) => {
     if (depth === 16) return type === 0 ? Math.floor(v / 257) : v >> 8;
@@ -129,4 +131,42 @@ function coloured(values, { PLTE: palette, tRNS: clear }, type, depth) {
     }
   }
   return out;
+}
+
+/** Numbers (0 to 255), a row after the other, as a PNG file with a palette of 768 bytes. */
+learnt.encodePNG = async (numbers, width, height, palette) => {
+  const head = new DataView(new ArrayBuffer(13));
+  head.setUint32(0, width);
+  head.setUint32(4, height);
+  head.setUint16(8, 0x0803); // 8 bits, by palette
+  const lines = new Uint8Array((width + 1) * height);
+  for (let y = 0; y < height; y += 1) {
+    lines.set(numbers.subarray(y * width, (y + 1) * width), y * (width + 1) + 1);
+  }
+  const packed = await learnt.through(lines, new CompressionStream("deflate"));
+  const parts = [
+    chunk("IHDR", new Uint8Array(head.buffer)), chunk("PLTE", palette),
+    chunk("IDAT", packed), chunk("IEND", new Uint8Array()),
+  ];
+  return new Uint8Array(await new Blob([new Uint8Array(SIGNATURE), ...parts]).arrayBuffer());
+};
+
+function chunk(name, data) {
+  const out = new Uint8Array(data.length + 12);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, data.length);
+  out.set([...name].map((c) => c.charCodeAt(0)), 4);
+  out.set(data, 8);
+  view.setUint32(data.length + 8, checksum(out.subarray(4, data.length + 8)));
+  return out;
+}
+
+/** CRC-32, bit by bit. */
+function checksum(bytes) {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return (crc ^ 0xffffffff) >>> 0;
 }

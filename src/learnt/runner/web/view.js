@@ -5,16 +5,20 @@ const { make, percent } = learnt;
 const FIRST = 10; // bars that are shown before one asks for all
 const MOST = 1000; // bars that are ever shown
 
-/** One bar: a name, how long it is (0 to 1), what it says. */
-function bar({ name, share, text = percent(share), chosen = false }) {
+/** One bar: a name, how long it is (0 to 1), what it says; in a colour of its own, if any. */
+function bar({ name, share, text = percent(share), chosen = false, colour = null }) {
   const fill = make("span", { className: "fill" });
+  if (colour) {
+    fill.style.background = `rgb(${colour.join(" ")})`;
+    fill.classList.add("coloured");
+  }
   fill.style.width = `${100 * Math.min(1, Math.max(0, share))}%`;
   return make(
     "li",
     { className: chosen ? "bar chosen" : "bar" },
     make("span", { className: "bar-name" }, name),
-    make("span", { className: "bar-text" }, text),
     make("span", { className: "track", ariaHidden: "true" }, fill),
+    make("span", { className: "bar-text" }, text),
   );
 }
 
@@ -64,7 +68,8 @@ learnt.show = ({ title, detail = "", note = "", bars, more }) => {
   if (detail) said.push(make("p", { className: "detail" }, detail));
   if (note) said.push(make("p", { className: "note" }, note));
   learnt.find("said").replaceChildren(...said);
-  learnt.find("shown").replaceChildren(...(more ? [more] : []), ...(bars ? [learnt.bars(bars)] : []));
+  const parts = [...(more ? [more] : []), ...(bars ? [learnt.bars(bars)] : [])];
+  learnt.find("shown").replaceChildren(...parts);
 };
 
 // A card: the few things of Markdown that cards use, each as an element.
@@ -78,7 +83,11 @@ function inline(line) {
   });
 }
 
-const cells = (line) => line.replace(/^\||\|$/g, "").split(/(?<=(?:^|[^\\])(?:\\\\)*)\|/).map((c) => c.trim());
+/** The cells of a line of a table; a bar with a sign before it is part of a cell. */
+function cells(line) {
+  const inside = line.replace(/^\||\|$/g, "");
+  return inside.split(/(?<=(?:^|[^\\])(?:\\\\)*)\|/).map((cell) => cell.trim());
+}
 
 function table(lines) {
   const [head, , ...rows] = lines.map(cells);
@@ -86,9 +95,17 @@ function table(lines) {
   return make(
     "div",
     { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "A table of the card" },
-    make("table", {}, make("thead", {}, row(head, "th")), make("tbody", {}, ...rows.map((r) => row(r, "td")))),
+    make(
+      "table",
+      {},
+      make("thead", {}, row(head, "th")),
+      make("tbody", {}, ...rows.map((texts) => row(texts, "td"))),
+    ),
   );
 }
+
+/** A line of Markdown → texts and elements. */
+learnt.line = inline;
 
 /** A card's Markdown → elements; its first heading is left out, the page has it already. */
 learnt.card = (markdown) => {
@@ -106,7 +123,8 @@ learnt.card = (markdown) => {
       nodes.push(make("pre", {}, make("code", {}, lines.slice(1, -1).join("\n"))));
     } else if (lines.every((l) => /^([-*] | )/.test(l))) {
       const items = lines.join("\n").split(/^[-*] /m).slice(1);
-      nodes.push(make("ul", {}, ...items.map((l) => make("li", {}, ...inline(l.replace(/\s*\n\s*/g, " "))))));
+      const points = items.map((item) => inline(item.replace(/\s*\n\s*/g, " ")));
+      nodes.push(make("ul", {}, ...points.map((words) => make("li", {}, ...words))));
     } else nodes.push(make("p", {}, ...inline(lines.join(" "))));
   }
   return nodes;

@@ -1,0 +1,192 @@
+"""What holds for every page: it asks nobody, it can be used without a mouse, it can be read."""
+
+import http.server
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from learnt.cli.main import main
+from learnt.errors import UsageError
+from learnt.runner import page as pages_module
+from learnt.runner.page import page_bytes
+from learnt.runner.program import load
+from tests.runner.crafted import changed
+
+CONTRAST = 4.5  # of text: WCAG AA
+LIGHTNESS = """() => {
+  const light = (colour) => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).map((v) => {
+      const s = v / 255;
+      return s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (node) => {
+    const colour = getComputedStyle(node).backgroundColor;
+    return /, 0\\)$/.test(colour) && node.parentElement ? behind(node.parentElement) : colour;
+  };
+  const ratios = [];
+  for (const node of document.querySelectorAll("body *")) {
+    const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !node.checkVisibility() || node.closest("script, style, noscript")) continue;
+    const [a, b] = [getComputedStyle(node).color, behind(node)].map(light);
+    ratios.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), node.textContent]);
+  }
+  return ratios;
+}"""
+
+
+@pytest.fixture
+def server(pages, program_file):
+    """(the address of a page that is served on this machine, the paths asked for)."""
+    paths: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            paths.append(self.path)
+            data = pages(program_file).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as served:
+        thread = threading.Thread(target=served.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{served.server_port}/", paths
+        served.shutdown()
+        thread.join()
+
+
+def test_from_a_server_it_asks_for_nothing_but_itself(opened, server):
+    address, paths = server
+    page = opened(address)
+    page.locator(".example").first.click()
+    page.wait_for_selector("body[data-answers]")
+    assert paths == ["/"]
+
+
+def test_its_policy_forbids_every_request_and_every_script_but_its_own(pages, program_file):
+    text = pages(program_file).read_text("utf-8")
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert "connect-src" not in rules
+    assert all(s.startswith("'sha256-") for s in rules["style-src"].split())
+    scripts = rules["script-src"].split()
+    assert scripts[0] == "'wasm-unsafe-eval'"
+    assert len(scripts) == 1 + text.count('<script type="module">')
+    assert all(s.startswith("'sha256-") for s in scripts[1:])
+
+
+def test_it_can_be_used_by_keyboard_alone(opened, program_file):
+    page = opened(program_file)
+    names = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        focused = "document.activeElement"
+        names.append(page.evaluate(f"{focused}.ariaLabel || {focused}.textContent"))
+        outline = "getComputedStyle(document.activeElement).outlineStyle"
+        around = "getComputedStyle(document.activeElement.closest('.drop') ?? document.body)"
+        assert page.evaluate(f"{outline} !== 'none' || {around}.outlineStyle !== 'none'")
+        if names[-1] == "Example 1":
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_selector("body[data-answers]")
+    assert "Skip to the answer" in names[0]
+    assert page.get_attribute("#said", "aria-live") == "polite"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_its_words_can_be_read_in_light_and_dark(opened, program_file, scheme):
+    page = opened(program_file, color_scheme=scheme, reduced_motion="reduce")
+    page.locator(".example").first.click()
+    page.wait_for_selector("body[data-answers]:not(.busy)")
+    ratios = page.evaluate(LIGHTNESS)
+    assert len(ratios) > 30
+    assert [found for found in ratios if found[0] < CONTRAST] == []
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", paper))) < 300) == (scheme == "dark")
+
+
+def test_every_control_has_a_name_and_the_page_a_language(opened, program_file):
+    page = opened(program_file)
+    assert page.get_attribute("html", "lang") == "en"
+    for control in page.locator("button, input, select, textarea").all():
+        name = control.evaluate("(c) => c.ariaLabel || c.labels?.[0]?.textContent || c.textContent")
+        assert name.strip()
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(opened, program_file):
+    page = opened(program_file, viewport={"width": 360, "height": 740})
+    page.locator(".example").first.click()
+    page.wait_for_selector("body[data-answers]")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_verb_and_the_program_itself_write_the_same_page(program_file, pages, tmp_path, capsys):
+    wanted = pages(program_file).read_bytes()
+    assert main(["page", str(program_file), "-o", str(tmp_path / "a.html")]) == 0
+    assert "open it in a browser" in capsys.readouterr().out
+    assert (tmp_path / "a.html").read_bytes() == wanted
+    command = [sys.executable, program_file, "--page", tmp_path / "b.html"]
+    subprocess.run(command, check=True, capture_output=True)
+    assert (tmp_path / "b.html").read_bytes() == wanted
+
+
+def test_a_program_older_than_pages_has_one_too(opened, program_file, tmp_path):
+    inside = [f"learnt/runner/web/{f.name}" for f in _web().iterdir()]
+    old = tmp_path / "old.pyz"
+    without = dict.fromkeys([*inside, "learnt/runner/page.py"])
+    old.write_bytes(changed(program_file, without))
+    assert opened(old).evaluate("learnt.selftest()") == []
+
+
+def test_without_npm_it_says_what_is_missing(program_file, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LEARNT_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["page", str(program_file), "-o", str(tmp_path / "a.html")]) == 2
+    assert "comes through npm, which is not on this machine" in capsys.readouterr().err
+    assert not (tmp_path / "a.html").exists()
+
+
+def test_a_library_that_is_damaged_in_the_cache_is_not_used(monkeypatch, home):
+    library = pages_module.RUNTIME
+    whole = library.packed()
+    (file,) = home.rglob("ort.wasm.bundle.min.mjs.gz")
+    kept = file.read_bytes()
+    file.write_bytes(kept[:-1] + b"x")
+    monkeypatch.setenv("PATH", "")
+    try:
+        with pytest.raises(Exception, match="npm"):
+            library.packed()
+    finally:
+        file.write_bytes(kept)
+    assert library.packed() == whole
+
+
+def test_a_model_too_large_for_a_browser_is_refused(program_file, monkeypatch):
+    monkeypatch.setattr(pages_module, "MAX_MODEL", 1000)
+    with pytest.raises(UsageError, match="at most 1,000 bytes"):
+        page_bytes(load(program_file))
+
+
+def test_scripts_are_short_enough_to_read():
+    for file in _web().iterdir():
+        lines = file.read_text("utf-8").splitlines()
+        assert len(lines) <= 400
+        assert "innerHTML" not in file.read_text("utf-8")
+        if file.suffix == ".js":
+            assert max(map(len, lines)) <= 100, file.name
+
+
+def _web() -> Path:
+    return Path(pages_module.__file__).parent / "web"
