@@ -5,10 +5,7 @@ otherwise is never written.
 """
 
 import hashlib
-import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -19,9 +16,9 @@ import numpy.typing as npt
 from learnt.errors import MismatchError
 from learnt.runner.archive import FORMAT, parse_archive
 from learnt.runner.program import Program, program_of
+from learnt.runner.zipped import zipped
 from learnt.version import __version__
 
-SHEBANG = b"#!/usr/bin/env python3\n"
 MAIN = """import sys
 
 if sys.version_info < (3, 11):
@@ -34,7 +31,6 @@ sys.exit(main())
 PACKAGE = '"""What a program needs of learnt."""\n'
 TOLERANCE = 1e-4  # between the answer wanted and the program's, in shares of the larger of it and 1
 SELFTESTS = 3  # inputs that travel in the file
-EARLIEST = (1980, 1, 1, 0, 0, 0)  # zip's first moment: the same training gives the same bytes
 
 
 @dataclass(frozen=True)
@@ -106,24 +102,7 @@ def _selftests(program: Program, check: Check) -> dict[str, bytes]:
 def _zipped(members: dict[str, bytes], facts: dict[str, Any]) -> bytes:
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(members.items())}
     manifest = json.dumps({**facts, "sha256": hashes}, separators=(",", ":")).encode()
-    file = io.BytesIO()
-    file.write(SHEBANG)
-    with zipfile.ZipFile(file, "a") as archive:
-        for name, data in {"manifest.json": manifest, **members}.items():
-            info = zipfile.ZipInfo(name, EARLIEST)
-            info.external_attr = 0o644 << 16
-            info.compress_type = (
-                zipfile.ZIP_DEFLATED if _shrinks(name, data) else zipfile.ZIP_STORED
-            )
-            archive.writestr(info, data)
-    return file.getvalue()
-
-
-def _shrinks(name: str, data: bytes) -> bool:
-    """Is it worth its time to read it packed? A graph is only where it is more than halved."""
-    if name.endswith(".onnx"):
-        return 2 * len(zlib.compress(data, 1)) < len(data)
-    return not name.endswith(".png")
+    return zipped({"manifest.json": manifest, **members})
 
 
 def _runner() -> dict[str, bytes]:

@@ -13,10 +13,11 @@ import re
 import stat
 import zipfile
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from learnt.errors import ProgramError
 from learnt.runner.text import shown
+from learnt.runner.zipped import zipped
 
 FORMAT = 1  # of the program file
 TASKS = (
@@ -64,8 +65,12 @@ class Archive:
 
     manifest: dict[str, Any]
     members: dict[str, bytes]
-    data: bytes  # the whole file
     label: str = "the program"  # what messages call it
+
+    @property
+    def data(self) -> bytes:
+        """The whole file, put together again: nobody who only runs it needs it twice."""
+        return zipped(self.members)
 
 
 def read_archive(path: str | os.PathLike[str]) -> Archive:
@@ -78,7 +83,7 @@ def read_archive(path: str | os.PathLike[str]) -> Archive:
                 raise ProgramError(f"{label} is not a regular file")
             if facts.st_size > MAX_FILE:
                 raise ProgramError(f"{label} is larger than any program ({facts.st_size} bytes)")
-            return parse_archive(file.read(), label)
+            return _parsed(file, label)
     except FileNotFoundError:
         raise ProgramError(f"{label} does not exist") from None
     except ValueError as error:  # a null byte in the name
@@ -89,8 +94,12 @@ def read_archive(path: str | os.PathLike[str]) -> Archive:
 
 def parse_archive(data: bytes, label: str) -> Archive:
     """The same from the bytes of the file; `label` is what messages call it."""
+    return _parsed(io.BytesIO(data), label)
+
+
+def _parsed(file: IO[bytes], label: str) -> Archive:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(file) as archive:
             members = {info.filename: _member(archive, info) for info in _listed(archive)}
         manifest = _manifest(members)
         _check_hashes(members, manifest)
@@ -98,7 +107,7 @@ def parse_archive(data: bytes, label: str) -> Archive:
         raise unsafe(label, error) from None
     except Exception as error:  # zipfile raises much besides BadZipFile on damaged files
         raise ProgramError(f"{label} is not a program file, or is damaged: {error}") from None
-    return Archive(manifest, members, data, label)
+    return Archive(manifest, members, label)
 
 
 def unsafe(label: str, error: ProgramError) -> ProgramError:

@@ -11,15 +11,18 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from learnt.errors import LearntError, MissingDependencyError
 from learnt.runner.archive import KINDS, Archive, read_archive
+from learnt.runner.background import begin
 from learnt.runner.text import shown
 
 if TYPE_CHECKING:
     from learnt.runner.program import Program
 
+QUICK = ("--info", "--help", "-h", "--onnx", "--page")  # what needs no graph to be run
 MODULES = {"pillow": "PIL"}  # by what pip calls them, where that differs
 
 
@@ -46,11 +49,16 @@ def run(path: str | os.PathLike[str], arguments: Sequence[str], name: str | None
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # labels may hold what it cannot show
             stream.reconfigure(errors="backslashreplace")
-    archive = read_archive(path)
+    reading = begin(lambda: read_archive(path))  # hashing lets other threads work
+    with suppress(ImportError):
+        importlib.import_module("onnxruntime")
+    archive = reading.result()
     _check_installed(archive)
     from learnt.runner.program import program_of
+    from learnt.runner.session import Session
 
-    program = program_of(archive)
+    quick = not arguments or any(argument.split("=")[0] in QUICK for argument in arguments)
+    program = program_of(archive, None if quick else Session(archive.members["model.onnx"]))
     parser = _parser(program, name)
     return _act(program, parser, parser.parse_args(arguments))
 

@@ -16,13 +16,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from learnt.errors import DataError, ProgramError
 from learnt.runner.archive import KINDS, Archive, read_archive, unsafe
 from learnt.runner.files import write_atomically
-from learnt.runner.graph_check import check_graph
 from learnt.runner.results import Answer, fits, output_of
+from learnt.runner.session import Session
 from learnt.runner.text import shown
 
 Array = npt.NDArray[Any]
@@ -136,7 +135,7 @@ class Program:
 
     def run(self, feeds: Feeds) -> Array:
         """The graph's result for one batch: (N, …)."""
-        session, names, result = self._session
+        session, names, result = self.session.get()
         if set(feeds) != set(names):
             raise ProgramError(f"the program's graph takes {', '.join(names)}: it is another's")
         try:
@@ -201,19 +200,9 @@ class Program:
         return f"Program({self.manifest['task']}{labels})"
 
     @cached_property
-    def _session(self) -> tuple[Any, list[str], str]:
-        """What runs the graph, once it was checked; its inputs' names, and the first result's."""
-        check_graph(self.onnx)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        try:
-            session = onnxruntime.InferenceSession(
-                self.onnx, options, providers=["CPUExecutionProvider"]
-            )
-            names = [entry.name for entry in session.get_inputs()]
-            return session, names, session.get_outputs()[0].name
-        except Exception as error:
-            raise ProgramError(f"the program's graph cannot be loaded: {error}") from None
+    def session(self) -> Session:
+        """What runs the graph, made when it is first asked for."""
+        return Session(self.onnx)
 
 
 def sources(names: Iterable[str]) -> Iterator[tuple[str, Any]]:
@@ -232,11 +221,17 @@ def load(path: str | os.PathLike[str]) -> Program:
     return program_of(read_archive(path))
 
 
-def program_of(archive: Archive) -> Program:
-    """The program in a checked archive: of the class for its kind of input."""
+def program_of(archive: Archive, session: Session | None = None) -> Program:
+    """The program in a checked archive: of the class for its kind of input.
+
+    `session` may be there already, of the same archive.
+    """
     module, name = KINDS[archive.manifest["input"]["kind"]].home.split(":")
     kind: type[Program] = getattr(import_module(module), name)
     try:
-        return kind(archive)
+        program = kind(archive)
     except ProgramError as error:  # its spec is not what that kind must have
         raise unsafe(archive.label, error) from None
+    if session is not None:
+        program.session = session
+    return program
