@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, sync_playwright
 from learnt.runner.page import write_page
 from learnt.runner.program import load
 
-COLOURS = 128  # of the palette: a page has few
+COLOURS = 256  # of the palette: a page has few
+ENOUGH = 80_000  # bytes, up to which a picture keeps all its colours
 LOOKS = (  # of each program in turn: what the file is called after, scheme, width, height
     ("light", "light", 1120, 860),
     ("dark", "dark", 1120, 860),
@@ -47,11 +48,12 @@ def shoot(browser: Browser, page: Path, picture: str, look: tuple[str, str, int,
 
 
 def small(data: bytes) -> bytes:
-    """The same picture in few colours."""
-    file = io.BytesIO()
+    """The same picture, in few colours if it would be large else."""
+    whole, few = io.BytesIO(), io.BytesIO()
     image = Image.open(io.BytesIO(data)).convert("RGB")
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
-    return file.getvalue()
+    image.save(whole, "PNG", optimize=True)
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(few, "PNG", optimize=True)
+    return whole.getvalue() if whole.tell() <= ENOUGH else few.getvalue()
 
 
 def main(arguments: list[str]) -> None:

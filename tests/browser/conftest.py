@@ -17,7 +17,7 @@ import pytest
 from learnt.runner.page import page_bytes
 from learnt.runner.program import Program, load
 
-INSTALL = "apt-get install --no-install-recommends chromium"
+INSTALL = "apt-get install --no-install-recommends chromium npm"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -37,10 +37,7 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     where = shutil.which("chromium") or shutil.which("chromium-browser")
-    if where is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"Chromium is not here: {INSTALL}")
-        pytest.skip(f"needs Chromium: {INSTALL}")
+    _needed("Chromium", where)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=where, args=FLAGS)
         yield chromium
@@ -50,6 +47,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="package")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Program | Path], Path]:
     """The page of a program, or of its file, as a file; written once for each."""
+    _needed("npm", shutil.which("npm"))
     folder, numbers, written = tmp_path_factory.mktemp("pages"), itertools.count(), {}
 
     def page_of(source: Program | Path) -> Path:
@@ -90,6 +88,13 @@ def opened(browser: Any, pages: Any) -> Iterator[Callable[..., Any]]:
     for context in contexts:
         context.close()
     assert faults == []
+
+
+def _needed(name: str, where: str | None) -> None:
+    if where is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"{name} is not here: {INSTALL}")
+        pytest.skip(f"needs {name}: {INSTALL}")
 
 
 def _foreign(url: str, own: str) -> list[str]:

@@ -132,6 +132,23 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(opened, program_file):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_several_that_are_asked_for_at_once_get_their_own_answers(opened, program_file):
+    page = opened(program_file)
+    rows = page.evaluate("""async () => {
+      const names = Object.keys(learnt.parts).filter((n) => n.startsWith("selftest/input_"));
+      const run = async (name) => {
+        const item = await learnt.kind.read(learnt.parts[name], name);
+        return Array.from((await learnt.run(learnt.kind.feeds(item))).data);
+      };
+      const together = await Promise.all(names.map(run));
+      const alone = [];
+      for (const name of names) alone.push(await run(name));
+      return [together, alone];
+    }""")
+    assert len(rows[0]) > 1
+    assert rows[0] == rows[1]
+
+
 def test_the_verb_and_the_program_itself_write_the_same_page(program_file, pages, tmp_path, capsys):
     wanted = pages(program_file).read_bytes()
     assert main(["page", str(program_file), "-o", str(tmp_path / "a.html")]) == 0
@@ -171,6 +188,14 @@ def test_a_library_that_is_damaged_in_the_cache_is_not_used(monkeypatch, home):
     finally:
         file.write_bytes(kept)
     assert library.packed() == whole
+
+
+def test_a_page_is_never_written_over_its_program(program_file, tmp_path, capsys):
+    program = tmp_path / "digits.html"
+    program.write_bytes(program_file.read_bytes())
+    assert main(["page", str(program)]) == 2
+    assert "is the program itself" in capsys.readouterr().err
+    assert program.read_bytes() == program_file.read_bytes()
 
 
 def test_a_model_too_large_for_a_browser_is_refused(program_file, monkeypatch):

@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from learnt.cli.output import say_json
+from learnt.errors import UsageError
 from learnt.runner.text import shown
 
 PROGRAM = typer.Argument(help="A program file.")
@@ -24,7 +25,10 @@ def page(program: Path = PROGRAM, out: Path | None = OUT, as_json: bool = AS_JSO
     from learnt.runner.page import write_page
     from learnt.runner.program import load
 
-    written = write_page(load(program), out or program.with_suffix(".html"))
+    place = out or program.with_suffix(".html")
+    if place.resolve() == program.resolve():
+        raise UsageError(f"{shown(place)} is the program itself: name the page with -o")
+    written = write_page(load(program), place)
     size = written.stat().st_size
     if as_json:
         say_json({"page": str(written), "bytes": size})

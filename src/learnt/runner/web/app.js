@@ -23,11 +23,16 @@ learnt.doing = async (work) => {
   }
 };
 
+let turn = Promise.resolve(); // one run after the other, in the order they were asked for
+
 /** The graph's first result for one batch of named tensors: {data, dims}. */
-learnt.run = async (feeds) => {
-  const session = await learnt.session;
-  const results = await session.run(feeds);
-  return results[session.outputNames[0]];
+learnt.run = (feeds) => {
+  const result = turn.then(async () => {
+    const session = await learnt.session;
+    return (await session.run(feeds))[session.outputNames[0]];
+  });
+  turn = result.catch(() => {});
+  return result;
 };
 
 /** Run one item and show the answer; `learnt.last` keeps the row that the graph gave. */

@@ -64,7 +64,8 @@ learnt.outputs.number = (row) => ({ title: learnt.number(row[0]) });
 
 /** Show an answer, and say it to whoever listens. */
 learnt.show = ({ title, detail = "", note = "", bars, more }) => {
-  const said = [make("p", { className: title.length > 24 ? "title long" : "title" }, title)];
+  const isLong = title.length > 24 || title.includes(", ");
+  const said = [make("p", { className: isLong ? "title long" : "title" }, title)];
   if (detail) said.push(make("p", { className: "detail" }, detail));
   if (note) said.push(make("p", { className: "note" }, note));
   learnt.find("said").replaceChildren(...said);
