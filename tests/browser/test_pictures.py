@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from learnt.runner.program import load
+from learnt.runner.results import Value
 from tests.browser.conftest import asked, evaluated
 from tests.pictures import encoded
 from tests.pictures import photo as cat
@@ -93,6 +94,23 @@ def test_the_camera_gives_a_picture_and_is_turned_off_again(opened, program_file
     assert sum(row) == pytest.approx(1, abs=1e-4)
     assert page.locator("video").count() == 0
     assert page.is_visible("text=Use the camera")
+
+
+def test_the_camera_is_turned_off_when_another_picture_is_given(opened, program_file):
+    page = opened(program_file)
+    page.click("text=Use the camera")
+    page.wait_for_selector("video")
+    asked(page, page.locator(".example").first.click)
+    assert page.locator("video").count() == 0
+    assert page.is_visible("text=Use the camera")
+
+
+def test_numbers_are_written_as_python_writes_them(opened, program_file):
+    page = opened(program_file)
+    numbers = [0, 3.14159265, -2.5, 1e-7, 0.0001, 0.000012345, 123456.7, 999999.5, 1e6, -4.2e16]
+    code = "(numbers) => numbers.map((n) => learnt.outputs.number([n]).title)"
+    found = page.evaluate(code, numbers)
+    assert found == [Value(float(number)).line() for number in numbers]
 
 
 def test_a_picture_that_is_pasted_or_dropped_is_answered(opened, program_file):

@@ -107,7 +107,8 @@ async function examples() {
 
 /** How far a row is from the one wanted, as a share of the larger of it and 1. */
 function away(row, wanted) {
-  return Math.max(...wanted.map((w, n) => Math.abs(row[n] - w) / Math.max(1, Math.abs(w))));
+  const far = (w, n) => Math.abs(row[n] - w) / Math.max(1, Math.abs(w));
+  return wanted.reduce((most, w, n) => Math.max(most, far(w, n)), 0);
 }
 
 /** Run the selftest: the names of the inputs whose answers differ from those at training. */

@@ -52,11 +52,9 @@ learnt.percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 /** A number as Python's `.6g` shows it. */
 learnt.number = (value) => {
-  const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e6)) {
-    return value.toExponential(5).replace(/\.?0+e/, "e");
-  }
-  return String(Number(value.toPrecision(6)));
+  const [digits, power] = value.toExponential(5).split("e");
+  if (value === 0 || (power >= -4 && power < 6)) return String(Number(value.toPrecision(6)));
+  return `${Number(digits)}e${power[0]}${power.slice(1).padStart(2, "0")}`;
 };
 
 /** Let the page be drawn before what takes long. */

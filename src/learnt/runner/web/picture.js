@@ -237,6 +237,8 @@ learnt.pictureControls = (place, given) => {
   return view;
 };
 
+let stopCamera = () => {};
+
 /** A button that turns the camera on, and takes a picture when pressed again. */
 function camera(view, given) {
   const video = make("video", { autoplay: true, muted: true, playsInline: true });
@@ -264,19 +266,20 @@ function camera(view, given) {
     view.replaceChildren(video);
     button.textContent = "Take the picture";
   }));
+  stopCamera = stop;
   addEventListener("pagehide", stop);
   return button;
 }
 
-/** Show the picture that was given: from its file, or from its pixels. */
+/** Show the picture that was given; the camera, if it is on, is no longer needed. */
 learnt.preview = (view, picture) => {
   const canvas = make("canvas", { width: picture.width, height: picture.height, role: "img" });
   canvas.ariaLabel = "The picture that was given";
   const pixelsOf = new ImageData(new Uint8ClampedArray(picture.data), picture.width);
   canvas.getContext("2d").putImageData(pixelsOf, 0, 0);
   if (Math.max(picture.width, picture.height) < 100) canvas.classList.add("tiny");
+  stopCamera();
   view.replaceChildren(canvas);
-  return canvas;
 };
 
 /** A picture as it is on a button. */

@@ -44,7 +44,7 @@ learnt.bars = (entries) => {
 const THRESHOLD = 0.5; // of the probability from which an example has a label
 
 learnt.outputs.classes = (row, manifest) => {
-  const best = row.indexOf(Math.max(...row));
+  const best = row.reduce((first, value, n) => (value > row[first] ? n : first), 0);
   const bars = manifest.labels.map((name, n) => ({ name, share: row[n], chosen: n === best }));
   return { title: manifest.labels[best], detail: percent(row[best]), bars };
 };
