@@ -1,8 +1,8 @@
 """`python -m benchmarks [WORKLOAD…] [--fastai PYTHON] [--lightgbm PYTHON]`: print one table.
 
-PYTHON is the interpreter of an environment that has fastai, timm and the body's package (see
-`photos.py`), or LightGBM, scikit-learn and Polars (`tables.py`), and torch too (`ratings.py`).
-Runs in a home of its own, so nothing is cached from before.
+PYTHON is the interpreter of an environment that has fastai, timm, pyarrow, spacy and the body's
+package (see the files `…_fastai.py`), or LightGBM, scikit-learn and Polars (`tables.py`), and torch
+too (`ratings.py`). Runs in a home of its own, so nothing is cached from before.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from benchmarks import (
     tables,
     texts,
 )
-from benchmarks.timing import SLOWING, Row, table
+from benchmarks.timing import SLOWING, Peers, Row, table
 
 WORKLOADS = {
     "startup": startup.rows,
@@ -60,8 +60,7 @@ def main() -> None:
         os.environ["LEARNT_HOME"] = str(Path(folder) / "home")
         for name in arguments.workloads:
             print(f"{name}…", file=sys.stderr)
-            peer = arguments.lightgbm if name in ("tables", "ratings") else arguments.fastai
-            rows += WORKLOADS[name](Path(folder), peer)
+            rows += WORKLOADS[name](Path(folder), Peers(arguments.fastai, arguments.lightgbm))
     print(table(rows))
 
 

@@ -5,14 +5,14 @@ import statistics
 from pathlib import Path
 
 import learnt as library
-from benchmarks.timing import Row, Times, in_turns, learnt
+from benchmarks.timing import Peers, Row, Times, in_turns, learnt
 
 SEEDS = range(5)
 
 
-def rows(folder: Path, fastai: str | None) -> list[Row]:
+def rows(folder: Path, peers: Peers) -> list[Row]:
     """The whole command, imports, reading 5,000 files and writing the program included."""
-    del fastai
+    del peers
     source = library.get_data("digits")
     reports = []
     times: list[float] = []

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.timing import Row, Times, in_turns
+from benchmarks.timing import Peers, Row, Times, in_turns
 from learnt import engine
 
 ROUNDS, SECONDS = 40, 6.0  # of a comparison: so many pairs of steps, if they take no longer
@@ -20,9 +20,9 @@ rng = np.random.default_rng(0)
 Step = Callable[[], float]
 
 
-def rows(folder: Path, fastai: str | None) -> list[Row]:
+def rows(folder: Path, peers: Peers) -> list[Row]:
     """By network, size and number of threads."""
-    del folder, fastai
+    del folder, peers
     found = []
     for threads in (1, 2):
         torch.set_num_threads(threads)

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 import learnt
 from benchmarks.ngrams import KneserNey
-from benchmarks.timing import Row, Times, in_turns
+from benchmarks.timing import Peers, Row, Times, in_turns
 from learnt import engine
 from learnt.models import gpt
 from learnt.runner.bpe import BytePairs
@@ -30,9 +30,9 @@ STEPS = 12
 Step = Callable[[], float]
 
 
-def rows(folder: Path, fastai: str | None) -> list[Row]:
+def rows(folder: Path, peers: Peers) -> list[Row]:
     """Tokens a second, for each optimiser and number of threads; then the figures of one run."""
-    del fastai
+    del peers
     found = []
     for rule in ("muon", "adamw"):
         for threads in (1, 2):

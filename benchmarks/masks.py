@@ -16,7 +16,7 @@ import numpy as np
 
 import learnt as library
 import learnt.engine
-from benchmarks.timing import Row, Times, in_turns
+from benchmarks.timing import Peers, Row, Times, in_turns
 from benchmarks.timing import learnt as command
 from learnt.models import convnet, decoder, unet
 from learnt.models.efficientnet import map_shapes
@@ -26,7 +26,7 @@ SEEDS = (0, 1, 2)
 BATCH, CLASSES = 32, 6
 
 
-def rows(folder: Path, fastai: str | None) -> list[Row]:
+def rows(folder: Path, peers: Peers) -> list[Row]:
     """Whole commands on the data set scenes, then single steps beside PyTorch's."""
     source = library.get_data("scenes")
     command("bodies", "get", "efficientnet-lite0")()

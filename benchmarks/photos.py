@@ -9,12 +9,13 @@ import shutil
 from pathlib import Path
 
 import learnt as library
-from benchmarks.timing import Row, Times, command, in_turns, learnt
+from benchmarks.timing import Peers, Row, Times, command, in_turns, learnt
 from learnt.storage import cache_folder
 
 
-def rows(folder: Path, fastai: str | None) -> list[Row]:
+def rows(folder: Path, peers: Peers) -> list[Row]:
     """Whole commands, imports and decoding included; features cached by nobody the first time."""
+    fastai = peers.fastai
     source = library.get_data("clipart")
     body = learnt("bodies", "get", "efficientnet-lite0")
     body()  # turned into ONNX once a machine, as pip installs it once a machine

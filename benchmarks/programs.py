@@ -7,12 +7,12 @@ import numpy as np
 import onnxruntime
 
 import learnt as library
-from benchmarks.timing import Row, command, in_turns
+from benchmarks.timing import Peers, Row, command, in_turns
 
 
-def rows(folder: Path, fastai: str | None) -> list[Row]:
+def rows(folder: Path, peers: Peers) -> list[Row]:
     """The digits program, and a photo program on a body; the peer is ONNX Runtime alone."""
-    del fastai
+    del peers
     digits = library.get_data("digits")
     found = []
     for name, options in (("digits", {}), ("photos", {"model": "efficientnet-lite0"})):

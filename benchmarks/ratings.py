@@ -1,7 +1,7 @@
 """Ratings to a program: MovieLens 100k, three seeds.
 
-The peers (`ratings_peers.py`), where an interpreter that has them is given, learn from the very
-same train side and are measured on the very same test side.
+The peers (`ratings_peers.py`, `ratings_fastai.py`), where interpreters that have them are given,
+learn from the very same train side and are measured on the very same test side.
 """
 
 import json
@@ -9,13 +9,13 @@ from pathlib import Path
 from statistics import median
 
 import learnt as library
-from benchmarks.timing import Row, Times, command, learnt
+from benchmarks.timing import Peers, Row, Times, command, learnt
 
 SEEDS = (0, 1, 2)
 TARGET = 0.92
 
 
-def rows(folder: Path, python: str | None) -> list[Row]:
+def rows(folder: Path, peers: Peers) -> list[Row]:
     """Whole commands, imports and reading included."""
     source = library.get_data("movielens-100k")
     reports = []
@@ -38,9 +38,11 @@ def rows(folder: Path, python: str | None) -> list[Row]:
             None,
         )
     ]
-    if not python:
+    scripts = {"ratings_peers.py": peers.lightgbm, "ratings_fastai.py": peers.fastai}
+    given = {script: python for script, python in scripts.items() if python}
+    if not given:
         return [Row(WORKLOAD, text, "", "", target, reached), *made]
-    for peer, theirs in _peers(folder, source, python).items():
+    for peer, theirs in _peers(folder, source, given).items():
         seconds, rmse = Times([t["seconds"] for t in theirs]), median(t["rmse"] for t in theirs)
         said = f"{peer} {seconds.text()}; RMSE {rmse:.3f}"
         ratio = f"{value / rmse:.3f} of the error"
@@ -52,8 +54,10 @@ WORKLOAD = "movielens-100k, 70/15/15, three seeds"
 RATED = "NDCG@10 of the most rated"
 
 
-def _peers(folder: Path, source: Path, python: str) -> dict[str, list[dict[str, float]]]:
-    """The peers' seconds and errors, a seed after the other."""
+def _peers(
+    folder: Path, source: Path, scripts: dict[str, str]
+) -> dict[str, list[dict[str, float]]]:
+    """The peers' seconds and errors, a seed after the other, each script by its interpreter."""
     import polars as pl
 
     frame = pl.read_csv(next(source.glob("*.csv")))
@@ -62,7 +66,8 @@ def _peers(folder: Path, source: Path, python: str) -> dict[str, list[dict[str, 
         split = library.Ratings(source, seed=seed).split  # no rating of this set is left out
         for side in ("train", "valid", "test"):
             frame[split[side]].write_csv(folder / f"{side}.csv")
-        script = Path(__file__).with_name("ratings_peers.py")
-        for peer, answer in json.loads(command(python, script, folder)()).items():
-            found.setdefault(peer, []).append(answer)
+        for name, python in scripts.items():
+            script = Path(__file__).with_name(name)
+            for peer, answer in json.loads(command(python, script, folder)()).items():
+                found.setdefault(peer, []).append(answer)
     return found

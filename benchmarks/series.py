@@ -14,7 +14,7 @@ from typing import Any
 from sklearn.neighbors import KNeighborsClassifier
 
 import learnt as library
-from benchmarks.timing import Row, in_turns, learnt
+from benchmarks.timing import Peers, Row, in_turns, learnt
 
 SEEDS = range(3)
 SETS = {  # accuracy of the nearest neighbour as published: Euclidean, dynamic time warping
@@ -25,9 +25,9 @@ SETS = {  # accuracy of the nearest neighbour as published: Euclidean, dynamic t
 }
 
 
-def rows(folder: Path, python: str | None) -> list[Row]:
+def rows(folder: Path, peers: Peers) -> list[Row]:
     """Each set; the whole command, imports included."""
-    del python
+    del peers
     return [_row(folder, name) for name in SETS]
 
 

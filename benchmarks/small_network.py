@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.timing import Row, in_turns
+from benchmarks.timing import Peers, Row, in_turns
 from learnt import engine
 from learnt.data.batches import Batches
 from learnt.engine import nn
@@ -15,9 +15,9 @@ from learnt.training.loop import Callback, Loop
 STEPS = 200
 
 
-def rows(folder: Path, fastai: str | None) -> list[Row]:
+def rows(folder: Path, peers: Peers) -> list[Row]:
     """Forward, loss, backward, update, zero_grad; SGD with momentum, and Adam."""
-    del folder, fastai
+    del folder, peers
     x, y = np.random.rand(64, 20).astype(np.float32), np.random.randint(0, 2, 64)
     found = []
     for name, ours, variants in (

@@ -16,16 +16,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import learnt as library
-from benchmarks.timing import Row, in_turns, learnt
+from benchmarks.timing import Peers, Row, in_turns, learnt
 from learnt.training.learner import Learner
 
 SEEDS = range(3)
 LEAST, MOST = 0.90, 90  # accuracy, seconds
 
 
-def rows(folder: Path, python: str | None) -> list[Row]:
+def rows(folder: Path, peers: Peers) -> list[Row]:
     """The whole command, imports included."""
-    del python
+    del peers
     source = library.get_data("spoken-names")
     ours: list[dict[str, Any]] = []
     theirs: list[float] = []

@@ -3,12 +3,12 @@
 import sys
 from pathlib import Path
 
-from benchmarks.timing import Row, command, in_turns, learnt
+from benchmarks.timing import Peers, Row, command, in_turns, learnt
 
 
-def rows(folder: Path, fastai: str | None) -> list[Row]:
+def rows(folder: Path, peers: Peers) -> list[Row]:
     """Whole processes, the interpreter's own start included; beside NumPy's and torch's import."""
-    del folder, fastai
+    del folder, peers
     python = sys.executable
     ours, verb, numpy, torch = in_turns(
         command(python, "-c", "import learnt"),

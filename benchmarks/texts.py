@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import learnt as library
-from benchmarks.timing import Row, Times, command, in_turns, learnt
+from benchmarks.timing import Peers, Row, Times, command, in_turns, learnt
 from learnt.models.text_bodies import text_body
 from learnt.storage import cache_folder
 
@@ -35,9 +35,9 @@ print(json.dumps({"seconds": time.perf_counter() - begun, "value": value}))
 """
 
 
-def rows(folder: Path, python: str | None) -> list[Row]:
+def rows(folder: Path, peers: Peers) -> list[Row]:
     """Each set of texts; the whole command, imports included. The body is brought before."""
-    del python
+    del peers
     text_body("minilm").get()
     return [row for facts in SETS for row in _rows(folder, *facts)]
 

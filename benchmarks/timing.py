@@ -13,6 +13,14 @@ SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # settings that make NumPy'
 
 
 @dataclass(frozen=True)
+class Peers:
+    """The interpreters that have what learnt is compared with, where they were given."""
+
+    fastai: str | None = None
+    lightgbm: str | None = None
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of the table."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from learnt.data.batches import Batch
 from learnt.data.frames import table_in
 from learnt.data.tables import Table, label_text
-from learnt.engine import nn
+from learnt.engine import nn, optim
 from learnt.engine.nn import functional as F
 from learnt.engine.onnx import Graph, write_all
 from learnt.engine.tensor import Tensor
@@ -49,13 +49,14 @@ from learnt.training.tasks.task import (
 )
 
 MODELS = ("tabular",)
-STEPS = 1200  # of SGD that a table needs, about
+STEPS = 1600  # of SGD that a table needs, about
 MOST_EPOCHS = 20  # more of them and a small table is learnt by heart
 BATCH, SMALL_BATCH = 256, 32
-MOST_BINS, ROWS_A_BIN = 128, 10  # of a number
+MOST_BINS, ROWS_A_BIN = 256, 10  # of a number
 MOST_BINS_IN_ALL = 16_384  # of all numbers together
 HIDDEN = 0.01  # of the categories, in training: half as if missing, half as if never seen
 RECIPE = Recipe("adamw", 2e-3, 1e-2, batch=BATCH, warm_up=0.25, cycle_momentum=False)
+FADING = 1.0  # weight decay of what bins and categories mean: few rows tell of each
 SLOWER = 1.7  # than large products, are small ones and the work between them
 NAMES = {"f": "numbers", "i": "categories"}  # of the graph's inputs
 MOST_SHOWN = 100  # columns that a card names
@@ -85,6 +86,19 @@ class Rows(Task[Table]):
         edges = [cut(column, options["bins"]) for column in columns]
         medians, sizes = np.array(list(map(np.median, columns))), self.data.columns.sizes
         return Tabular(edges, medians, sizes, self.outputs)
+
+    def optimizer(self, network: nn.Module, plan: Plan) -> optim.Optimizer:
+        """AdamW; what the bins and categories mean fades unless their rows insist."""
+        kinds: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+        for name, parameter in network.named_parameters():
+            kinds[name.startswith("layers.")].append(parameter)
+        return optim.AdamW(
+            [
+                {"params": kinds[False], "weight_decay": FADING},
+                {"params": kinds[True], "weight_decay": plan.recipe.weight_decay},
+            ],
+            lr=plan.recipe.lr,
+        )
 
     def batch(self, numbers: Indices, random: np.random.Generator | None = None) -> Batch:
         values, places = self.data.numbers[numbers], self.data.categories[numbers]
