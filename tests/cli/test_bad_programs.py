@@ -202,3 +202,13 @@ def test_options_of_a_writing_program_are_checked_before_anything_is_written(
     done = answer("novels", "-", stdin=bytes(range(256)))
     assert (done.code, done.out) == (2, "")
     assert "the text is no text but binary" in done.err
+
+
+def test_a_number_is_said_with_how_far_such_numbers_are_from_the_truth(
+    answer: Answer, here: Path, programs: Path
+) -> None:
+    import learnt
+
+    figures = learnt.load(programs / "houses.pyz").manifest["figures"]
+    assert figures["metric"] == "RMSE"
+    assert re.fullmatch(rf"[\d.]+ ± {figures['value']:.2g}\n", answer("houses", "MedInc=3").out)

@@ -136,7 +136,7 @@ def test_a_value_never_seen_is_answered_and_said(
 ) -> None:
     usual, odd = program(rows[0]), program({**rows[0], "workclass": "Astronaut"})
     assert usual.note == ""
-    assert odd.note == "workclass: 'Astronaut' is of a value that training never saw"
+    assert odd.note == "workclass: 'Astronaut' is a value that training never saw"
     assert abs(odd.probability - usual.probability) < 0.3
     empty = program({**rows[0], "age": None, "workclass": float("nan")})
     assert empty.note == ""

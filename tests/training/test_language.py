@@ -197,3 +197,21 @@ def test_the_plan_reads_small_texts_often_and_large_ones_in_part():
     short = plan_language(3_400_000, Budget(minutes=1), machine)
     assert short.seconds < 75 < large.seconds
     assert plan_language(60_000, Budget(epochs=3), machine).epochs == 3
+
+
+def test_the_weights_of_the_best_epoch_are_kept_also_by_a_run_that_was_stopped(novels):
+    class Stop(Callback):
+        def after_step(self, loop):
+            if loop.epoch == 9:
+                signal.raise_signal(signal.SIGINT)
+
+    stopped = learnt.Learner(learnt.Corpus(novels), model="gpt-small", callbacks=[Stop()])
+    with pytest.raises(Interrupted):
+        stopped.fit(epochs=12)
+    resumed = learnt.Learner.resume(stopped.run.name).fit()
+    figures = [epoch["bits per byte"] for epoch in resumed.history]
+    best = int(np.argmin(figures))
+    assert best < 8  # 30 kB are soon learnt by heart; so it was kept before the run was stopped
+    assert resumed.evaluate("valid").value == pytest.approx(figures[best], abs=0.02)
+    assert figures[-1] > figures[best] + 0.1
+    assert f"those of epoch {best + 1} of 12, the best on validation" in resumed.data.notes[-1]

@@ -80,13 +80,15 @@ class Several(Answer):
 
 @dataclass(frozen=True)
 class Value(Answer):
-    """A number."""
+    """A number; `error` is how far such answers are from the truth (the root mean square on
+    examples that training never saw), 0 where that is not known."""
 
     value: float
     note: str = ""
+    error: float = 0.0
 
     def line(self) -> str:
-        return f"{self.value:.6g}"
+        return f"{self.value:.6g}" + (f" ± {self.error:.2g}" if self.error else "")
 
     def as_dict(self) -> dict[str, Any]:
         return {"value": round(self.value, 6), **({"note": self.note} if self.note else {})}
@@ -151,9 +153,18 @@ class Number:
     def __init__(self, manifest: dict[str, Any]) -> None:
         self.labels: list[str] = []
         self.shape: tuple[int, ...] = (1,)
+        self.error = _rmse(manifest.get("figures"))
 
     def __call__(self, row: Array) -> Value:
-        return Value(float(row[0]))
+        return Value(float(row[0]), error=self.error)
+
+
+def _rmse(figures: object) -> float:
+    """The root mean squared error that a manifest tells, or 0."""
+    if not isinstance(figures, dict) or figures.get("metric") != "RMSE":
+        return 0.0
+    value = figures.get("value")
+    return float(value) if isinstance(value, int | float) and 0 < value < np.inf else 0.0
 
 
 class NextToken:

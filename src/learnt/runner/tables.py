@@ -111,8 +111,10 @@ class TableProgram(Program):
     def finished(self, item: Row, row: Any) -> Any:
         """The result, with a note of what was missing, or was never seen."""
         result = self.result(row)
-        notes = [f"{name}: {shown(item.cells[name])!r} is {_words(odd)}"
-                 for name, odd in item.odd.items()]  # fmt: skip
+        notes = [
+            f"{name}: {shown(item.cells[name])!r} is {_words(odd).removeprefix('of ')}"
+            for name, odd in item.odd.items()
+        ]
         lacking = [name for name in self.columns.names if name not in item.cells]
         if lacking:
             notes.append(f"taken as missing: {_few(lacking)}")

@@ -148,8 +148,9 @@ class Learner:
         callbacks = [*self.callbacks, *extra, Threads(made.threads), self._checkpoints(loop)]
         self._train(batches, loop, callbacks)
         self.history = loop.history
+        epoch = self._settled(loop)
         self.weights = settle(
-            self.task, self.model, made.weights, loop.history[-1], lambda: self.evaluate("valid")
+            self.task, self.model, made.weights, epoch, lambda: self.evaluate("valid")
         )
         self.seconds["fit"] = time.perf_counter() - begun - self.seconds["features"]
         return self
@@ -180,11 +181,25 @@ class Learner:
                         break
                 figures = self.evaluate("valid")
                 loop.finish_epoch({figures.metric: figures.value})
+                if self.task.keeps_best and loop.best() is loop.history[-1]:
+                    self.engine.keep()
                 for callback in callbacks:
                     callback.after_epoch(loop)
         finally:
             for callback in callbacks:
                 callback.on_end(loop)
+
+    def _settled(self, loop: Loop) -> dict[str, Any]:
+        """The epoch whose weights the program gets: the last, or the best where it was kept."""
+        last = loop.history[-1]
+        best = loop.best() if self.task.keeps_best else last
+        if best is not last:
+            self.engine.bring_back()
+            self.data.note(
+                f"the weights are those of epoch {best['epoch']} of {last['epoch']}, the best on "
+                "validation: after it, the network only learnt the examples by heart"
+            )
+        return best
 
     def evaluate(self, side: str = "test") -> Evaluation:
         """The metric on one side of the data (nothing is chosen by `test`), with its baseline."""

@@ -4,6 +4,8 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from learnt.training.metrics import LOWER_IS_BETTER
+
 
 @dataclass
 class Loop:
@@ -29,6 +31,12 @@ class Loop:
             }
         )
         self.epoch, self.step, self.total_loss = self.epoch + 1, 0, 0.0
+
+    def best(self) -> dict[str, Any]:
+        """The epoch that was best on validation, the earliest of equals."""
+        metric = next(name for name in self.history[0] if name not in ("epoch", "loss", "seconds"))
+        sign = 1 if metric in LOWER_IS_BETTER else -1
+        return min(self.history, key=lambda epoch: sign * float(epoch[metric]))
 
     def progress(self) -> dict[str, Any]:
         """As plain data, from which `Loop(**…)` goes on."""

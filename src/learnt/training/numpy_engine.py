@@ -34,6 +34,7 @@ class NumpyEngine:
     ) -> None:
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.pieces = recipe.pieces
+        self.best: Arrays = {}  # the weights of the best epoch so far, where they are kept
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
             max_lr=[group["lr"] for group in optimizer.param_groups],
@@ -87,9 +88,18 @@ class NumpyEngine:
         finally:
             self.model.train()
 
+    def keep(self) -> None:
+        """Keep a copy of the weights as they are now."""
+        self.best = {name: t.array.copy() for name, t in self.model.state_dict().items()}
+
+    def bring_back(self) -> None:
+        """The weights that were kept are the model's again."""
+        self.model.load_state_dict({name: Tensor(array) for name, array in self.best.items()})
+
     def state(self) -> tuple[Arrays, dict[str, Any]]:
         """Everything that the next step depends on: arrays, and plain numbers."""
         arrays = {f"model.{name}": t.array for name, t in self.model.state_dict().items()}
+        arrays |= {f"best.{name}": array for name, array in self.best.items()}
         numbers: dict[str, dict[str, Any]] = {}
         optimizer = self.optimizer.state_dict()
         for at, state in optimizer["state"].items():
@@ -110,6 +120,7 @@ class NumpyEngine:
             k.removeprefix("model."): Tensor(v) for k, v in arrays.items() if k[:6] == "model."
         }
         self.model.load_state_dict(model)
+        self.best = {k.removeprefix("best."): v for k, v in arrays.items() if k[:5] == "best."}
         states: dict[int, dict[str, Any]] = {
             int(at): dict(state) for at, state in numbers["optimizer"].items()
         }

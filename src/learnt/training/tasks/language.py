@@ -63,6 +63,7 @@ class Language(Task[Corpus]):
     name = "language-model"
     machine_decides = True
     answer_batch = 16
+    keeps_best = True  # small texts are learnt by heart, and validation tells it exactly
 
     def plan(self, budget: Budget, machine: Machine, model: str | None) -> Plan:
         return plan_language(self.data.bytes("train"), budget, machine, model)

@@ -136,9 +136,7 @@ class SeriesClasses(Task[Series]):
         return Parts(class_graph(spec, self._write, network, self.rows[:1]), facts, check)
 
     def words(self, plan: Plan, evaluation: Evaluation) -> Words:
-        about = f"{self.data.length} values" + (
-            f" in {self.data.channels} channels" if self.data.channels > 1 else ""
-        )
+        about = size_of(self.data.channels, self.data.length)
         return Words(
             question=f"which of {len(self.data.classes)} classes is a series?",
             limits=LIMITS,
@@ -174,6 +172,11 @@ class SeriesClasses(Task[Series]):
         for at, rows in zip(starts, in_threads(run, starts), strict=True):
             self.rows[at : at + CHUNK] = rows
             progress(min(at + CHUNK, len(series)), len(series))
+
+
+def size_of(channels: int, length: int) -> str:
+    """How large a series is, in words."""
+    return f"{length} values" + (f" in {channels} channels" if channels > 1 else "")
 
 
 def nearest_neighbour(train: Array, targets: Indices, series: Array) -> Indices:
@@ -237,12 +240,12 @@ def plan_series(
     if name == "minirocket":
         recipe, each = ON_KERNELS, 6 * features * classes / (machine.gflops * 1e9) * 6
         reading = every * features * length * 2.5e-9 / machine.cores
-        fact = f"{length} values in {channels} channels, {features:,} features"
+        fact = f"{size_of(channels, length)}, {features:,} features"
     else:
         products = size**2 / 4 * 25 * 2 * channels * 16 + size**2 / 16 * 9 * 16 * 32
         recipe, each = ON_PICTURES, 6 * products / (machine.gflops * 1e9) * 5
         reading = every * 2e-4
-        fact = f"{length} values in {channels} channels, as pictures {size} × {size}"
+        fact = f"{size_of(channels, length)}, as pictures {size} × {size}"
     recipe = replace(recipe, batch=min(recipe.batch, max(8, train // 2)))
     usual = max(4, math.ceil(STEPS / max(1, train // recipe.batch)))
     epochs, reasons = fitting(usual, each * train, reading, budget)

@@ -44,6 +44,7 @@ class Task(ABC, Generic[Data]):
     """One kind of job on its data; the order of the methods is that of the work."""
 
     answer_batch: ClassVar[int] = 256  # examples that are answered together
+    keeps_best: ClassVar[bool] = False  # the weights of the best epoch, and not of the last?
     machine_decides: ClassVar[bool] = False  # does a plan depend on the machine's speed?
     name: ClassVar[str]  # what manifests and `--json` call it: "image-classification"
 
