@@ -108,9 +108,14 @@ def test_the_camera_is_turned_off_when_another_picture_is_given(opened, program_
 def test_numbers_are_written_as_python_writes_them(opened, program_file):
     page = opened(program_file)
     numbers = [0, 3.14159265, -2.5, 1e-7, 0.0001, 0.000012345, 123456.7, 999999.5, 1e6, -4.2e16]
-    code = "(numbers) => numbers.map((n) => learnt.outputs.number([n]).title)"
-    found = page.evaluate(code, numbers)
-    assert found == [Value(float(number)).line() for number in numbers]
+    for error in (0, 0.0453, 0.00001234, 1.26, 123.4):
+        code = """([numbers, value]) => numbers.map((number) => {
+          const figures = { metric: "RMSE", value };
+          const { title, detail } = learnt.outputs.number([number], { figures });
+          return `${title} ${detail}`.trim();
+        })"""
+        found = page.evaluate(code, [numbers, error])
+        assert found == [Value(float(number), error=error).line() for number in numbers]
 
 
 def test_a_picture_that_is_pasted_or_dropped_is_answered(opened, program_file):

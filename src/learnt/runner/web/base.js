@@ -50,11 +50,12 @@ learnt.json = (name) => JSON.parse(learnt.text(name));
 /** 0.9734 → "97.3 %". */
 learnt.percent = (share) => `${(100 * share).toFixed(1)} %`;
 
-/** A number as Python's `.6g` shows it. */
-learnt.number = (value) => {
-  const [digits, power] = value.toExponential(5).split("e");
-  if (value === 0 || (power >= -4 && power < 6)) return String(Number(value.toPrecision(6)));
-  return `${Number(digits)}e${power[0]}${power.slice(1).padStart(2, "0")}`;
+/** A number as Python's `.6g` shows it, or with fewer digits. */
+learnt.number = (value, digits = 6) => {
+  const [first, power] = value.toExponential(digits - 1).split("e");
+  const isPlain = value === 0 || (power >= -4 && power < digits);
+  if (isPlain) return String(Number(value.toPrecision(digits)));
+  return `${Number(first)}e${power[0]}${power.slice(1).padStart(2, "0")}`;
 };
 
 /** Let the page be drawn before what takes long. */

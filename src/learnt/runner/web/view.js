@@ -60,7 +60,11 @@ learnt.outputs.labels = (row, manifest) => {
     : { title: "none", detail: `the likeliest: ${best.name} ${percent(best.share)}`, bars };
 };
 
-learnt.outputs.number = (row) => ({ title: learnt.number(row[0]) });
+learnt.outputs.number = (row, { figures = {} }) => {
+  const isKnown = figures.metric === "RMSE" && figures.value > 0; // how far from the truth it is
+  const detail = isKnown ? `± ${learnt.number(figures.value, 2)}` : "";
+  return { title: learnt.number(row[0]), detail };
+};
 
 /** Show an answer, and say it to whoever listens. */
 learnt.show = ({ title, detail = "", note = "", bars, more }) => {
