@@ -76,3 +76,18 @@ RUNTIME = Library(
         RUNTIME_WASM: "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
     },
 )
+
+TOKENIZERS = Library(
+    "tokenizers",
+    Carrier(
+        "npm",
+        "@huggingface/tokenizers",
+        "0.2.0",
+        "2800014c83b8186b2e4210c20672f1fb65a12cef85d7e95e0f2003e022611b4a",
+    ),
+    {
+        "dist/tokenizers.min.mjs": (
+            "258e46332101335ce8d95aed7745b19ac3b46d37f3e159a89cf894c2ea9b1d3a"
+        )
+    },
+)

@@ -18,7 +18,7 @@ from pathlib import Path
 from learnt.errors import UsageError
 from learnt.runner.files import write_atomically
 from learnt.runner.graph_check import check_graph
-from learnt.runner.libraries import RUNTIME, RUNTIME_WASM, Library
+from learnt.runner.libraries import RUNTIME, RUNTIME_WASM, TOKENIZERS, Library
 from learnt.runner.program import Program
 
 MAX_MODEL = 256 * 2**20  # bytes: browsers do not read texts much longer than this becomes
@@ -40,6 +40,12 @@ class Scripts:
 KINDS = {
     "image": Scripts(("png.js", "picture.js", "image.js")),
     "photo": Scripts(("png.js", "picture.js", "photo.js")),
+    "text": Scripts(("given.js", "wordpieces.js", "text.js"), (TOKENIZERS,)),
+    "table": Scripts(("given.js", "rows.js", "columns.js", "table.js")),
+    "ratings": Scripts(("given.js", "ratings.js")),
+    "prompt": Scripts(("given.js", "random.js", "prompt.js"), (TOKENIZERS,)),
+    "sound": Scripts(("given.js", "audio.js", "sound.js")),
+    "series": Scripts(("given.js", "rows.js", "series.js")),
 }
 COMMON = ("base.js", "view.js")  # before those of the kind
 LAST = ("app.js",)

@@ -6,7 +6,7 @@ const FIRST = 10; // bars that are shown before one asks for all
 const MOST = 1000; // bars that are ever shown
 
 /** One bar: a name, how long it is (0 to 1), what it says; in a colour of its own, if any. */
-function bar({ name, share, text = percent(share), chosen = false, colour = null }) {
+learnt.bar = ({ name, share, text = percent(share), chosen = false, colour = null }) => {
   const fill = make("span", { className: "fill" });
   if (colour) {
     fill.style.background = `rgb(${colour.join(" ")})`;
@@ -20,18 +20,18 @@ function bar({ name, share, text = percent(share), chosen = false, colour = null
     make("span", { className: "track", ariaHidden: "true" }, fill),
     make("span", { className: "bar-text" }, text),
   );
-}
+};
 
 /** Bars, the longest first: ten, and a button for the rest. */
 learnt.bars = (entries) => {
   const sorted = [...entries].sort((a, b) => b.share - a.share).slice(0, MOST);
-  const list = make("ol", { className: "bars" }, ...sorted.slice(0, FIRST).map(bar));
+  const list = make("ol", { className: "bars" }, ...sorted.slice(0, FIRST).map(learnt.bar));
   const place = make("div", {}, list);
   if (sorted.length > FIRST) {
     const left = entries.length > MOST ? `the first ${MOST}` : `all ${sorted.length}`;
     const more = make("button", { type: "button", className: "quiet" }, `Show ${left}`);
     more.addEventListener("click", () => {
-      list.append(...sorted.slice(FIRST).map(bar));
+      list.append(...sorted.slice(FIRST).map(learnt.bar));
       more.remove();
     });
     place.append(more);
@@ -75,6 +75,7 @@ learnt.show = ({ title, detail = "", note = "", bars, more }) => {
   learnt.find("said").replaceChildren(...said);
   const parts = [...(more ? [more] : []), ...(bars ? [learnt.bars(bars)] : [])];
   learnt.find("shown").replaceChildren(...parts);
+  learnt.find("answer").scrollIntoView({ block: "nearest" });
 };
 
 // A card: the few things of Markdown that cards use, each as an element.
