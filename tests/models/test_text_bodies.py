@@ -94,6 +94,13 @@ def test_the_graph_in_float_gives_the_same_features(minilm, ids, reference):
     np.testing.assert_allclose(run(model.SerializeToString(), ids), reference, atol=1e-5)
 
 
+def test_who_asks_for_weights_of_32_bits_gets_the_exact_body(minilm, ids, reference):
+    exact = text_body("minilm", "float32")
+    assert exact.describe() != minilm.describe()
+    (features,) = onnxruntime.InferenceSession(exact.onnx()).run(None, {"ids": ids})
+    np.testing.assert_allclose(features, reference, atol=1e-4)
+
+
 def test_sentences_that_mean_the_same_are_near(minilm, ids):
     features = run(minilm.onnx(), ids)
     dog, very, sunny = (features[1:4] @ features[0]).tolist()

@@ -97,15 +97,15 @@ class Body:
 
             from learnt.engine.onnx import export
             from learnt.engine.tensor import Tensor
-            from learnt.models.efficientnet import PhotoBody, PhotoMaps
-            from learnt.models.rounding import store_whole
+            from learnt.models.efficientnet import PhotoBody, PhotoMaps, expected_inputs
+            from learnt.models.rounding import round_convolutions
 
             example = Tensor(np.zeros((1, 3, size, size), np.uint8))
-            whole = PhotoMaps(self.network()) if what else PhotoBody(self.network())
+            network = self.network()
+            whole = PhotoMaps(network) if what else PhotoBody(network)
             model = export(whole, example, input_names=["pictures"])
             if self.weights_as == "int8":
-                nodes = model.graph.node
-                store_whole(model, {node.input[1] for node in nodes if node.op_type == "Conv"})
+                round_convolutions(model, expected_inputs(network))
             data: bytes = model.SerializeToString()
             write_atomically(cached, data)
             return data
@@ -121,7 +121,7 @@ class Body:
         return {**facts, "weights": self.weights_as}
 
 
-EXPORT = 3  # raise it when what is exported changes: cached bodies and features are made anew
+EXPORT = 6  # raise it when what is exported changes: cached bodies and features are made anew
 
 BODIES = {
     "efficientnet-lite0": Body(

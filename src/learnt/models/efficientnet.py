@@ -5,6 +5,7 @@ project back) without what integer arithmetic is bad at: no squeeze-and-excitati
 swish.  (Tan & Le 2019, "EfficientNet"; Liu 2020, "EfficientNet-Lite")
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 import learnt.engine as torch
 from learnt.engine import nn
 from learnt.engine.nn import functional as F
+from learnt.engine.op import Array
 from learnt.engine.tensor import Tensor
 
 EPS = 1e-3  # of every batch normalisation, as it was trained
@@ -156,6 +158,36 @@ class PhotoMaps(nn.Module):
                 maps.append(((x - mean) * scale + 128).flatten(1))
         together: Tensor = torch.cat(maps, 1).round().clamp(0, 255)
         return together.to(torch.uint8)
+
+
+def expected_inputs(network: EfficientNetLite0) -> list[Array | None]:
+    """The mean input of each convolution by channel, in their order, as far as the normalisation
+    before it tells: None for the first.  (Nagel et al. 2019, "Data-free quantization")"""
+    means: list[Array | None] = [None]
+    x, plain = _after_relu6(network.stem_norm), np.zeros(1, np.float32)
+    for block in network.blocks:
+        for norm in (block.expand_norm, block.depthwise_norm):
+            if norm is not None:
+                means.append(x)
+                x = _after_relu6(norm)
+        means.append(x)
+        own = block.project_norm.bias.array
+        x = plain = plain + own if block.residual else own
+    return [*means, x]
+
+
+def _after_relu6(norm: nn.BatchNorm2d) -> Array:
+    """The mean of min(max(x, 0), 6) by channel, x being normal with what `norm` gives it."""
+    assert norm.bias is not None, "it is learnt"
+    assert norm.weight is not None, "it is learnt"
+    mean = norm.bias.array.astype(np.float64)
+    deviation = np.maximum(np.abs(norm.weight.array.astype(np.float64)), 1e-6)
+    ends = [(edge - mean) / deviation for edge in (0, 6)]
+    low, high = ([(1 + math.erf(z / 2**0.5)) / 2 for z in end] for end in ends)  # shares below
+    below, above = np.array(low), 1 - np.array(high)
+    first, last = (np.exp(-(end**2) / 2) / (2 * np.pi) ** 0.5 for end in ends)  # densities
+    found: Array = mean * (1 - below - above) + deviation * (first - last) + 6 * above
+    return found.astype(np.float32)
 
 
 def _padding(size: int, kernel: int, stride: int) -> int:

