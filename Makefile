@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint types bench docs clean
+.PHONY: demo test lint types bench docs release-hash clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -36,6 +36,9 @@ bench: .venv/installed-dev
 
 docs: .venv/installed-dev
 	$(BIN)/python docs/generate.py
+
+release-hash: .venv/installed-dev
+	$(BIN)/python -m learnt.program.known
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -10,9 +10,10 @@ import torch  # noqa: TID251 - the reference
 
 from learnt.engine.tensor import Tensor
 from learnt.errors import DataError, ProgramError, UsageError
-from learnt.runner.corpus import CONTROLS, CorpusProgram, Sampling, windows
+from learnt.runner.corpus import CorpusProgram, Sampling, windows
 from learnt.runner.main import run
 from learnt.runner.program import program_of
+from learnt.runner.text import OBEYED
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ def test_the_command_line_writes_from_a_prompt_or_stdin_and_scores_files(
 ):
     assert run(file, ["It is", "--length", "50", "--seed", "2"]) == 0
     wanted = writing("It is", length=50, seed=2)
-    assert capsys.readouterr().out == CONTROLS.sub("�", wanted.line()) + "\n"
+    assert capsys.readouterr().out == OBEYED.sub("�", wanted.line()) + "\n"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"It is\n")))
     assert run(file, ["-", "--length", "50", "--seed", "2", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)

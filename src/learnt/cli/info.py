@@ -25,6 +25,6 @@ def info(program: Path = PROGRAM, as_json: bool = AS_JSON) -> None:
         from rich.console import Console
         from rich.markdown import Markdown
 
-        Console().print(Markdown(loaded.card))
+        Console().print(Markdown(loaded.card, hyperlinks=False))
     else:
         print(loaded.card.rstrip())

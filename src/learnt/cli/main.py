@@ -10,10 +10,11 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from learnt.cli import bodies, data, demo, info, page, run, serve, test, train
+from learnt.cli import bodies, data, demo, info, page, run, serve, test, train, verify
 from learnt.cli.output import say_error
 from learnt.errors import LearntError
 from learnt.runner.main import nobody_reads
+from learnt.runner.watch import may_end_process
 from learnt.version import __version__
 
 HELP = "Deep learning for coders: programs that are learnt, not written."
@@ -26,6 +27,7 @@ app.command("run", context_settings=run.SETTINGS)(run.run)
 app.command("info")(info.info)
 app.command("page")(page.page)
 app.command("serve")(serve.serve)
+app.command("verify")(verify.verify)
 app.add_typer(data.app, name="data")
 app.add_typer(bodies.app, name="bodies")
 
@@ -48,6 +50,7 @@ def learnt(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    may_end_process()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names may hold what a terminal cannot show
             stream.reconfigure(errors="backslashreplace")

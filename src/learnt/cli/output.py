@@ -5,6 +5,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from learnt.runner.text import harmless
 from learnt.training.loop import Callback, Loop
 
 if TYPE_CHECKING:
@@ -16,12 +17,12 @@ LINE_EVERY = 5.0  # seconds between plain lines
 
 def say_error(message: str) -> None:
     """One message on stderr."""
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {harmless(message)}", file=sys.stderr)
 
 
 def say_note(note: str) -> None:
     """What a person should know, on stderr, so that stdout holds results only."""
-    print(f"note: {note}", file=sys.stderr)
+    print(f"note: {harmless(note)}", file=sys.stderr)
 
 
 def say_json(value: Any) -> None:

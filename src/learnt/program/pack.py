@@ -54,10 +54,7 @@ def pack(
     Raises MismatchError where the program does not answer as `check` wants, alone or in batches.
     """
     members = {
-        "__main__.py": MAIN.encode(),
-        "learnt/__init__.py": PACKAGE.encode(),
-        "learnt/errors.py": _source("learnt", "errors.py"),
-        **_runner(),
+        **code(),
         **{f"assets/{name}": data for name, data in (assets or {}).items()},
         "model.onnx": graph,
         "card.md": card.encode("utf-8", "replace"),
@@ -67,6 +64,16 @@ def pack(
     _compare(draft, check)
     members.update(_selftests(draft, check))
     return _program(members, facts)
+
+
+def code() -> dict[str, bytes]:
+    """The members of a program that are run by `./program.pyz`: the same in all of a version."""
+    return {
+        "__main__.py": MAIN.encode(),
+        "learnt/__init__.py": PACKAGE.encode(),
+        "learnt/errors.py": _source("learnt", "errors.py"),
+        **_runner(),
+    }
 
 
 def _program(members: dict[str, bytes], facts: dict[str, Any]) -> Program:

@@ -6,17 +6,18 @@ in the manifest.
 """
 
 import hashlib
-import io
 import json
+import math
 import os
 import re
 import stat
-import zipfile
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from learnt.errors import ProgramError
+from learnt.runner.graph_check import check_graph
 from learnt.runner.text import shown
+from learnt.runner.unzip import Entry, unzip
 from learnt.runner.zipped import zipped
 
 FORMAT = 1  # of the program file
@@ -33,7 +34,6 @@ MEMBERS = re.compile(
     r"selftest/(expected\.json|input_[0-9]{1,3}\.(png|json|txt|csv|wav))"
 )
 MAX_FILE = 2 * 2**30
-MAX_MEMBERS = 200
 MAX_MEMBER = {"model.onnx": 2**30, "manifest.json": 16 * 2**20}  # others: 32 MB
 MAX_REST = 128 * 2**20  # of all members but the model together
 MAX_RATIO = 200  # of a member but the manifest, where a table of zeros may be smaller yet
@@ -83,7 +83,7 @@ def read_archive(path: str | os.PathLike[str]) -> Archive:
                 raise ProgramError(f"{label} is not a regular file")
             if facts.st_size > MAX_FILE:
                 raise ProgramError(f"{label} is larger than any program ({facts.st_size} bytes)")
-            return _parsed(file, label)
+            return parse_archive(file.read(), label)
     except FileNotFoundError:
         raise ProgramError(f"{label} does not exist") from None
     except ValueError as error:  # a null byte in the name
@@ -94,19 +94,13 @@ def read_archive(path: str | os.PathLike[str]) -> Archive:
 
 def parse_archive(data: bytes, label: str) -> Archive:
     """The same from the bytes of the file; `label` is what messages call it."""
-    return _parsed(io.BytesIO(data), label)
-
-
-def _parsed(file: IO[bytes], label: str) -> Archive:
     try:
-        with zipfile.ZipFile(file) as archive:
-            members = {info.filename: _member(archive, info) for info in _listed(archive)}
+        members = unzip(data, _check_entries)
         manifest = _manifest(members)
         _check_hashes(members, manifest)
+        check_graph(members["model.onnx"])
     except ProgramError as error:
         raise unsafe(label, error) from None
-    except Exception as error:  # zipfile raises much besides BadZipFile on damaged files
-        raise ProgramError(f"{label} is not a program file, or is damaged: {error}") from None
     return Archive(manifest, members, label)
 
 
@@ -115,35 +109,18 @@ def unsafe(label: str, error: ProgramError) -> ProgramError:
     return ProgramError(f"{label} is not a safe, whole program file: {error}")
 
 
-def _listed(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    infos = archive.infolist()
-    names = [info.filename for info in infos]
-    if len(names) > MAX_MEMBERS:
-        raise ProgramError(f"it has {len(names)} members; at most {MAX_MEMBERS} are expected")
-    if len(set(names)) != len(names):
-        raise ProgramError("a member is there twice")
-    for info in infos:
-        if not MEMBERS.fullmatch(info.filename):
-            raise ProgramError(f"it has an unexpected member {info.filename[:80]!r}")
-        if stat.S_ISLNK(info.external_attr >> 16) or info.flag_bits & 0x1:
-            raise ProgramError(f"{info.filename} is a link or encrypted")
-        limit = MAX_MEMBER.get(info.filename, 32 * 2**20)
-        if info.filename != "manifest.json":
-            limit = min(limit, MAX_RATIO * max(info.compress_size, 100))
-        if info.file_size > limit:
-            raise ProgramError(f"{info.filename} is too large ({info.file_size} bytes)")
-    rest = sum(info.file_size for info in infos if info.filename != "model.onnx")
+def _check_entries(entries: list[Entry]) -> None:
+    for entry in entries:
+        if not MEMBERS.fullmatch(entry.name):
+            raise ProgramError(f"it has an unexpected member {entry.name[:80]!r}")
+        limit = MAX_MEMBER.get(entry.name, 32 * 2**20)
+        if entry.name != "manifest.json":
+            limit = min(limit, MAX_RATIO * max(entry.packed, 100))
+        if entry.size > limit:
+            raise ProgramError(f"{entry.name} is too large ({entry.size} bytes)")
+    rest = sum(entry.size for entry in entries if entry.name != "model.onnx")
     if rest > MAX_REST:
         raise ProgramError(f"its members are too large together ({rest} bytes)")
-    return infos
-
-
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    with archive.open(info) as stream:
-        data = stream.read(info.file_size + 1)
-    if len(data) != info.file_size:
-        raise ProgramError(f"{info.filename} is not as long as it says")
-    return data
 
 
 def _manifest(members: dict[str, bytes]) -> dict[str, Any]:
@@ -151,7 +128,9 @@ def _manifest(members: dict[str, bytes]) -> dict[str, Any]:
         if needed not in members:
             raise ProgramError(f"it has no {needed}")
     try:
-        manifest = json.loads(members["manifest.json"])
+        manifest = json.loads(
+            members["manifest.json"].decode(), parse_constant=_finite, parse_float=_finite
+        )
     except (ValueError, RecursionError):
         raise ProgramError("its manifest is not JSON") from None
     if not isinstance(manifest, dict):
@@ -180,3 +159,11 @@ def _check_hashes(members: dict[str, bytes], manifest: dict[str, Any]) -> None:
     for member, data in members.items():
         if member != "manifest.json" and hashlib.sha256(data).hexdigest() != hashes[member]:
             raise ProgramError(f"{member} is not what the manifest says (sha256 differs)")
+
+
+def _finite(text: str) -> float:
+    """A number of the manifest; NaN and what is beyond all floats are no JSON."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("not a number")
+    return number

@@ -7,7 +7,6 @@ for the token that follows each of them. The first of all is a token that begins
 import argparse
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -22,10 +21,9 @@ from learnt.runner.bpe import BytePairs, whole_characters
 from learnt.runner.plain_text import decoded
 from learnt.runner.program import MAX_INPUT, Array, Feeds, Program
 from learnt.runner.results import Answer
-from learnt.runner.text import shown
+from learnt.runner.text import harmless, shown
 
 SCORED = 8  # windows that are scored together
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a terminal would obey them
 LENGTH, TEMPERATURE, TOP_K = 500, 0.8, 0
 
 
@@ -41,7 +39,7 @@ class Written(Answer):
     note: str = ""
 
     def line(self) -> str:
-        return self.prompt + self.text
+        return harmless(self.prompt + self.text)
 
     def as_dict(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if key != "note" or value}
@@ -259,9 +257,9 @@ class CorpusProgram(Program):
         prompt, sampling = plain(source), Sampling(**options)
         if note := self._note(prompt):
             print(f"note: {note}", file=sys.stderr)
-        print(CONTROLS.sub("�", prompt), end="", flush=True)
+        print(harmless(prompt), end="", flush=True)
         for part in self.stream(prompt, sampling):
-            print(CONTROLS.sub("�", part), end="", flush=True)
+            print(harmless(part), end="", flush=True)
         print()
         return 0
 

@@ -1,18 +1,53 @@
 """Is this ONNX graph safe to hand to a runtime? Read from its bytes, without the onnx library.
 
-A graph is a protocol-buffer message. We walk the few fields that matter and refuse: tensors
-kept in other files, operators outside the standard domain, local functions, training parts,
-and graphs too large or too deep to be one of ours.
+A graph is a protocol-buffer message. What `learnt` writes into one is listed here, and all else
+is refused: so there are no numbers in other files, no operators but known ones, none that repeat
+(Loop, Scan) or hold graphs of their own (If), no functions, strings or training parts; and each
+tensor is as long as it says. How much memory and time a graph takes, `session.py` bounds.
 (Field numbers: onnx.proto3; wire format: protobuf.dev/programming-guides/encoding)
 """
 
 from collections.abc import Iterator
+from math import prod
 
 from learnt.errors import ProgramError
 
 DOMAINS = (b"", b"ai.onnx")
+_NAMES = """
+    Abs Acos Add And ArgMax Asin Atan AveragePool BatchNormalization BitwiseNot Cast Ceil Clip
+    Concat Conv ConvInteger ConvTranspose Cos Cosh CumSum DequantizeLinear Div
+    DynamicQuantizeLinear Elu Equal Erf Exp Expand Flatten Floor GRU Gather GatherElements Gemm
+    Greater GreaterOrEqual HardSigmoid HardSwish Identity InstanceNormalization IsInf IsNaN LSTM
+    LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax MatMul MatMulInteger Max
+    MaxPool Min Mod Mul Neg NegativeLogLikelihoodLoss NonZero Not Or Pad Pow QLinearConv
+    QLinearMatMul QuantizeLinear RNN Range Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd
+    ReduceSum Relu Reshape Resize Round ScatterElements Shape Sigmoid Sign Sin Sinh Size Slice
+    Softmax SoftmaxCrossEntropyLoss Softplus Softsign Sqrt Squeeze Sub Tan Tanh TopK Transpose
+    Unsqueeze Where Xor
+"""
+OPERATORS = frozenset(_NAMES.split())
+# The fields of each message that a graph of ours can have.
+MODEL = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14})  # versions, texts, 7 graph, 8 operators' version
+GRAPH = frozenset({1, 2, 5, 10, 11, 12, 13, 16})  # 1 nodes, 5 tensors, 11-13 types, texts
+NODE = frozenset({1, 2, 3, 4, 5, 6, 7, 9})  # 1, 2 names, 4 operator, 5 attributes, 7 domain
+ATTRIBUTE = frozenset({1, 2, 3, 4, 7, 8, 9, 13, 20})  # numbers and texts
+TENSOR = frozenset({1, 2, 4, 5, 7, 8, 9, 10, 11, 12, 14, 16})  # 1 sizes, 2 type, 9 bytes, 14 where
+SIZES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8}  # by type
+REASONS = {
+    (MODEL, 20): "functions or training parts of its own",
+    (MODEL, 25): "functions or training parts of its own",
+    (GRAPH, 15): "sparse tensors",
+    (ATTRIBUTE, 22): "sparse tensors",
+    (ATTRIBUTE, 23): "sparse tensors",
+    (ATTRIBUTE, 6): "graphs within its operators",
+    (ATTRIBUTE, 11): "graphs within its operators",
+    (ATTRIBUTE, 5): "tensors within its operators",
+    (ATTRIBUTE, 10): "tensors within its operators",
+    (TENSOR, 13): "numbers in another file",
+}
 MAX_NODES = 20_000
-MAX_DEPTH = 4
+MAX_RANK = 8
+MAX_ELEMENTS = 2**29  # of a tensor
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
 
 Field = tuple[int, memoryview | int]
@@ -21,58 +56,89 @@ Field = tuple[int, memoryview | int]
 def check_graph(model: bytes) -> None:
     """Raise ProgramError unless the ONNX model is well formed, bounded and self-contained."""
     try:
-        opsets, graphs = [], []
-        for number, value in fields(memoryview(model)):
-            if number == 7:
-                graphs.append(value)
-            elif number == 8:
-                opsets.append(value)
-            elif number in (20, 25):
-                raise ProgramError("its graph has functions or training parts of its own")
+        found = list(_known(memoryview(model), MODEL))
+        graphs = [_message(value) for number, value in found if number == 7]
         if len(graphs) != 1:
             raise ProgramError("its model must have one graph")
-        for opset in opsets:
-            for number, value in fields(_message(opset)):
-                if number == 1 and bytes(_message(value)) not in DOMAINS:
-                    raise ProgramError("its graph uses operators outside the ONNX standard")
-        _check_body(_message(graphs[0]), [0], 0)
+        for opset in (_message(value) for number, value in found if number == 8):
+            for number, value in fields(opset):
+                if number == 1:
+                    _check_domain(value)
+        _check_parts(graphs[0])
     except (IndexError, ValueError):
         raise ProgramError("its model.onnx is damaged") from None
 
 
-def _check_body(graph: memoryview, count: list[int], depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise ProgramError(f"its graph is nested more than {MAX_DEPTH} deep")
-    for number, value in fields(graph):
+def _check_parts(graph: memoryview) -> None:
+    nodes = 0
+    for number, value in _known(graph, GRAPH):
         if number == 1:
-            count[0] += 1
-            if count[0] > MAX_NODES:
+            nodes += 1
+            if nodes > MAX_NODES:
                 raise ProgramError(f"its graph has more than {MAX_NODES} operators")
-            _check_node(_message(value), count, depth)
+            _check_node(_message(value))
         elif number == 5:
             _check_tensor(_message(value))
-        elif number == 15:
-            raise ProgramError("its graph has sparse tensors")
 
 
-def _check_node(node: memoryview, count: list[int], depth: int) -> None:
-    for number, value in fields(node):
-        if number == 7 and bytes(_message(value)) not in DOMAINS:
-            raise ProgramError("its graph uses operators outside the ONNX standard")
-        if number == 5:
-            for kind, part in fields(_message(value)):
-                if kind in (5, 10):
-                    _check_tensor(_message(part))
-                elif kind in (6, 11):
-                    _check_body(_message(part), count, depth + 1)
-                elif kind in (22, 23):
-                    raise ProgramError("its graph has sparse tensors")
+def _check_node(node: memoryview) -> None:
+    for number, value in _known(node, NODE):
+        if number == 4:
+            operator = bytes(_message(value)).decode()
+            if operator not in OPERATORS:
+                raise ProgramError(f"its graph uses the operator {operator[:40]!a}: not known")
+        elif number == 7:
+            _check_domain(value)
+        elif number == 5:
+            for _ in _known(_message(value), ATTRIBUTE):
+                pass
+
+
+def _check_domain(value: memoryview | int) -> None:
+    if bytes(_message(value)) not in DOMAINS:
+        raise ProgramError("its graph uses operators outside the ONNX standard")
 
 
 def _check_tensor(tensor: memoryview) -> None:
-    for number, value in fields(tensor):
-        if number == 13 or (number == 14 and value != 0):
-            raise ProgramError("its graph keeps numbers in another file")
+    """Its sizes, its type and its numbers fit each other."""
+    found = list(_known(tensor, TENSOR))
+    if any(value != 0 for number, value in found if number == 14):
+        raise ProgramError("its graph has numbers in another file")
+    sizes = [size for number, value in found if number == 1 for size in _numbers(value)]
+    kinds = [value for number, value in found if number == 2 and isinstance(value, int)]
+    count = prod(sizes)
+    if len(sizes) > MAX_RANK or max(sizes, default=0) > MAX_ELEMENTS or count > MAX_ELEMENTS:
+        raise ProgramError("its graph has a tensor that is too large")
+    if len(kinds) != 1 or kinds[0] not in SIZES:
+        raise ProgramError("its graph has a tensor of a type that is not known")
+    raw = [len(_message(value)) for number, value in found if number == 9]
+    listed = sum(
+        len(value) if isinstance(value, memoryview) else 1
+        for number, value in found
+        if number in (4, 5, 7, 10, 11)
+    )
+    whole = raw == [count * SIZES[kinds[0]]] and not listed if raw else count <= listed
+    if not whole:
+        raise ProgramError("its graph has a tensor that is not as long as it says")
+
+
+def _known(message: memoryview, allowed: frozenset[int]) -> Iterator[Field]:
+    """The fields of a message; ProgramError for one that no graph of ours has."""
+    for number, value in fields(message):
+        if number not in allowed:
+            raise ProgramError(f"its graph has {REASONS.get((allowed, number), 'unknown parts')}")
+        yield number, value
+
+
+def _numbers(value: memoryview | int) -> Iterator[int]:
+    """A number, or those of a packed list."""
+    if isinstance(value, int):
+        yield value
+        return
+    at = 0
+    while at < len(value):
+        number, at = _varint(value, at)
+        yield number
 
 
 def fields(message: memoryview) -> Iterator[Field]:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from learnt.errors import LearntError, MissingDependencyError
 from learnt.runner.archive import KINDS, Archive, read_archive
 from learnt.runner.background import begin
-from learnt.runner.text import shown
+from learnt.runner.text import harmless, shown
+from learnt.runner.watch import may_end_process
 
 if TYPE_CHECKING:
     from learnt.runner.program import Program
@@ -28,12 +29,13 @@ MODULES = {"pillow": "PIL"}  # by what pip calls them, where that differs
 
 def main() -> int:
     """Run the program file that this interpreter was started with; returns the exit code."""
+    may_end_process()
     try:
         code = run(sys.argv[0], sys.argv[1:])
         sys.stdout.flush()
         return code
     except LearntError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {harmless(str(error))}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         return nobody_reads()

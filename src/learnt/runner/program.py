@@ -22,7 +22,7 @@ from learnt.runner.archive import KINDS, Archive, read_archive, unsafe
 from learnt.runner.files import write_atomically
 from learnt.runner.results import Answer, fits, output_of
 from learnt.runner.session import Session
-from learnt.runner.text import shown
+from learnt.runner.text import harmless, shown
 
 Array = npt.NDArray[Any]
 Feeds = dict[str, Array]  # a batch, by the names of the graph's inputs
@@ -123,29 +123,22 @@ class Program:
                 code = error.exit_code
                 if arguments.json:
                     print(json.dumps({"input": name, "error": str(error)}), flush=True)
-                print(f"error: {error}", file=sys.stderr)
+                print(f"error: {harmless(str(error))}", file=sys.stderr)
                 continue
             if arguments.json:
                 print(json.dumps({"input": name, **result.as_dict()}), flush=True)
             else:
                 print(f"{shown(name)}: {result.line()}", flush=True)
                 if result.note:
-                    print(f"note: {result.note}", file=sys.stderr)
+                    print(f"note: {harmless(result.note)}", file=sys.stderr)
         return code
 
     def run(self, feeds: Feeds) -> Array:
         """The graph's result for one batch: (N, …)."""
-        session, names, result = self.session.get()
-        if set(feeds) != set(names):
-            raise ProgramError(f"the program's graph takes {', '.join(names)}: it is another's")
-        try:
-            rows = session.run([result], feeds)[0]
-        except Exception as error:  # ONNX Runtime has no common error class
-            raise ProgramError(f"the program's graph cannot be run: {error}") from None
+        rows = self.session.run(feeds)
         if not fits(rows, len(next(iter(feeds.values()))), self.result.shape):
             raise ProgramError("the program's graph does not give what its manifest says")
-        answers: Array = rows
-        return answers
+        return rows
 
     def selftest(self) -> list[str]:
         """Run the inputs that travel in the file; what differs from training, one line each."""
@@ -177,7 +170,7 @@ class Program:
     @property
     def card(self) -> str:
         """What it is, what it was trained on and how good it was, as Markdown."""
-        return self.archive.members["card.md"].decode("utf-8", "replace")
+        return harmless(self.archive.members["card.md"].decode("utf-8", "replace"))
 
     @property
     def onnx(self) -> bytes:

@@ -235,8 +235,11 @@ class RatingProgram(Program):
         if user >= len(self._rated):
             return set()
         found: set[int] = set()
+        next_ = 0  # runs rise: so there are not more of them than items
         for first, last in RUN.findall(self._rated[user]):
-            found.update(range(int(first), min(int(last or first), len(self.items)) + 1))
+            run = range(max(int(first), next_), min(int(last or first), len(self.items) - 1) + 1)
+            found.update(run)
+            next_ = max(next_, run.stop)
         return found
 
     def _names(self, what: str) -> dict[str, str]:

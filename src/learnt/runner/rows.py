@@ -21,7 +21,7 @@ from typing import IO, Any, TypeAlias
 
 from learnt.errors import MissingDependencyError, OutputError, TableError
 from learnt.runner.lines import MAX_CELL, Lines, Source, opened, table_name
-from learnt.runner.text import shown
+from learnt.runner.text import harmless, shown
 
 Cell: TypeAlias = str | int | float | None  # CSV gives text only; JSON lines and Parquet numbers
 
@@ -80,7 +80,7 @@ class Rows:
     def say(self) -> None:
         """Print the notes to standard error; when all is read, as some come late."""
         for note in self.notes:
-            print(f"note: {note}", file=sys.stderr)
+            print(f"note: {harmless(note)}", file=sys.stderr)
 
     def close(self) -> None:
         """Close the file."""
@@ -353,5 +353,11 @@ def _in_place(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
 
 def _writer(file: IO[str], names: Sequence[str]) -> Callable[[Mapping[str, object]], None]:
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(names)
-    return lambda row: writer.writerow([row.get(name) for name in names])  # None: empty
+    terminal = file.isatty()  # which would obey what a cell says
+
+    def write(cells: Sequence[object]) -> None:
+        texts = (harmless(cell) if isinstance(cell, str) else cell for cell in cells)
+        writer.writerow(list(texts) if terminal else cells)
+
+    write(names)
+    return lambda row: write([row.get(name) for name in names])  # None: empty

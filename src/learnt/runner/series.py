@@ -16,6 +16,7 @@ from learnt.runner.lines import table_name
 from learnt.runner.program import BATCH, Array, Feeds, Program
 from learnt.runner.rows import free_name, open_table
 from learnt.runner.series_rows import Row, Series, fitted, series_rows
+from learnt.runner.text import harmless
 
 MAX_LENGTH = 65_536
 MAX_CHANNELS = 1024
@@ -140,7 +141,7 @@ class SeriesProgram(Program):
                     odd.update(filter(None, [usable[name].note]))
                 except TableError as error:
                     code = error.exit_code
-                    print(f"error: {error}", file=sys.stderr)
+                    print(f"error: {harmless(str(error))}", file=sys.stderr)
             outputs = self.outputs(list(usable.values()))
             found = dict(zip(usable, map(self.result, outputs), strict=True))
             for name, row in some:

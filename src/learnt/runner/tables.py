@@ -19,7 +19,7 @@ from learnt.runner.columns import Cell, Columns, Read
 from learnt.runner.program import Feeds, Program
 from learnt.runner.results import Answer
 from learnt.runner.rows import open_rows, open_table
-from learnt.runner.text import shown
+from learnt.runner.text import harmless, shown
 
 TOGETHER = 1024  # rows
 NAMED = 20  # columns that a message names
@@ -112,7 +112,7 @@ class TableProgram(Program):
         """The result, with a note of what was missing, or was never seen."""
         result = self.result(row)
         notes = [
-            f"{name}: {shown(item.cells[name])!r} is {_words(odd).removeprefix('of ')}"
+            f"{shown(name)}: {shown(item.cells[name])!r} is {_words(odd).removeprefix('of ')}"
             for name, odd in item.odd.items()
         ]
         lacking = [name for name in self.columns.names if name not in item.cells]
@@ -247,7 +247,7 @@ def _words(odd: str) -> str:
 
 def _say(notes: Iterable[str]) -> None:
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {harmless(note)}", file=sys.stderr)
 
 
 def _few(names: Sequence[str]) -> str:

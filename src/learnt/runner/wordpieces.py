@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from learnt.errors import MissingDependencyError, ProgramError
+from learnt.runner.text import shown
 
 Array = npt.NDArray[Any]
 PARTS = {"normalizer": ("BertNormalizer",), "pre_tokenizer": ("BertPreTokenizer",),
@@ -23,7 +24,7 @@ PARTS = {"normalizer": ("BertNormalizer",), "pre_tokenizer": ("BertPreTokenizer"
 MODELS = ("WordLevel", "WordPiece")
 MAX_VOCABULARY = 500_000
 MAX_WORD = 1000  # characters of a word that is cut into pieces
-MAX_ADDED = 1000  # special words
+MAX_ADDED, MAX_SPECIAL = 1000, 100  # special words, and letters of one
 MAX_TEMPLATE = 16  # of them around a text
 CHARACTERS = 32_768  # of a text that are looked at
 LONE = re.compile("[\ud800-\udfff]")  # halves of characters, which are no text by themselves
@@ -49,7 +50,7 @@ class Tokenizer:
         except ProgramError:
             raise
         except BaseException as error:  # the library panics, which is no Exception
-            raise ProgramError(f"its tokenizer cannot be used: {str(error)[:200]}") from None
+            raise ProgramError(f"its tokenizer cannot be used: {shown(error)}") from None
 
     def __call__(self, text: str) -> list[int]:
         """The numbers of a text's words."""
@@ -78,10 +79,20 @@ def check_tokenizer(found: object) -> None:
     _need(type(longest) is int and longest <= MAX_WORD, "its longest word has no bound")
     added = found.get("added_tokens", [])
     _need(isinstance(added, list) and len(added) <= MAX_ADDED, "it has too many special words")
+    words = [word.get("content") if isinstance(word, dict) else None for word in added]
+    usual = all(isinstance(word, str) and 0 < len(word) <= MAX_SPECIAL for word in words)
+    _need(usual, f"its special words must have 1 to {MAX_SPECIAL} letters")
     around = found.get("post_processor") or {}
     for name in ("single", "pair"):
         template = around.get(name, [])
         _need(isinstance(template, list) and len(template) <= MAX_TEMPLATE, "it adds too much")
+    for token in _values(around.get("special_tokens")):
+        ids = token.get("ids", []) if isinstance(token, dict) else []
+        _need(isinstance(ids, list) and len(ids) <= MAX_TEMPLATE, "it adds too much")
+
+
+def _values(found: object) -> list[object]:
+    return list(found.values()) if isinstance(found, dict) else []
 
 
 def _kind(part: object) -> object:
