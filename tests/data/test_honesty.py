@@ -193,3 +193,59 @@ def test_labels_that_contradict_each_other_are_said(adult):
     (note,) = said_of(noisy, "no answer can be right")
     assert note.startswith("600 rows are equal to others that have another label")
     assert "more than 90.9 % of all" in note
+
+
+def test_series_that_are_in_train_but_for_a_little_noise_are_said():
+    found = learnt.Series(learnt.get_data("gunpoint"))
+    assert not [note for note in found.notes if "almost the same" in note]
+    values, labels, split = found.series[:, 0], [fact.label for fact in found.facts], found.split
+    noise = np.random.default_rng(0).normal(0, 1e-3, (20, found.length))
+    again = values[split.train[:20]] * 1.5 + noise
+    table = {f"t{i}": [*values[:, i], *again[:, i]] for i in range(found.length)}
+    table["label"] = labels + [labels[i] for i in split.train[:20]]
+    sides = {int(i): side for side in ("train", "valid", "test") for i in split[side]}
+    table["split"] = [sides[i] for i in range(len(found))] + ["test"] * 20
+    notes = learnt.Series(table, label="label").notes
+    (note,) = [note for note in notes if "almost the same" in note]
+    assert note.startswith(f"{20 / 170:.1%}".replace("%", " %"))
+
+
+def test_pictures_with_masks_that_are_in_train_in_another_size_are_said(scenes, tmp_path):
+    folder = tmp_path / "scenes"
+    shutil.copytree(scenes, folder)
+    for kind, how in (("pictures", Image.Resampling.BICUBIC), ("masks", Image.Resampling.NEAREST)):
+        for file in sorted((folder / "train" / kind).iterdir())[:6]:
+            with Image.open(file) as image:
+                image.resize((80, 80), how).save(folder / "test" / kind / f"again-{file.name}")
+    for source, expected in ((scenes, 0), (folder, 1)):
+        learner = learnt.Learner(learnt.Masks(source), model="unet")
+        learner.task.prepare(learner.plan(), lambda done, of: None)
+        found = [note for note in learner.data.notes if "almost the same" in note]
+        assert len(found) == expected, learner.data.notes
+
+
+def test_a_text_that_is_also_trained_on_is_said_whatever_its_lines_are(novels, tmp_path):
+    text = (novels / "emma.txt").read_text("utf-8")
+    (tmp_path / "train").mkdir()
+    (tmp_path / "test").mkdir()
+    (tmp_path / "train" / "emma.txt").write_text(text)
+    (tmp_path / "train" / "other.txt").write_text((novels / "persuasion.txt").read_text("utf-8"))
+    (tmp_path / "test" / "emma.txt").write_text(" ".join(text[-5000:].split()))
+    notes = learnt.Corpus(tmp_path).notes
+    assert any("of the long sentences to be tested on are also trained on" in n for n in notes)
+    assert not any("are also trained on" in note for note in learnt.Corpus(novels).notes)
+
+
+def test_a_fact_made_of_the_ratings_themselves_is_named():
+    random = np.random.default_rng(0)
+    user, item = (grid.ravel() for grid in np.meshgrid(np.arange(40), np.arange(30)))
+    rating = np.clip(np.round(3 + np.sin(item) + random.normal(0, 1, len(item))), 1, 5)
+    means = np.array([rating[item == number].mean() for number in range(30)])
+    table = {"user": user, "item": item, "rating": rating, "year": 1950 + item * 7 % 50}
+    assert not [n for n in learnt.Ratings(table).notes if "of the ratings themselves" in n]
+    (note,) = [
+        note
+        for note in learnt.Ratings({**table, "score": means[item]}).notes
+        if "of the ratings themselves" in note
+    ]
+    assert note.startswith("score: as if made of the ratings")

@@ -6,6 +6,7 @@ there are many. Lines end in \\n, whatever the file has.
 
 import hashlib
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -29,7 +30,8 @@ LEAST = 20_000  # bytes of text in all; less says nothing about a language
 LEAST_TRAIN, LEAST_HELD_OUT = 10_000, 500  # bytes of a side
 MOST = 2**28  # bytes of text in all: its tokens are held in memory
 NEAR = 500  # characters, within which a cut looks for the end of a line
-LONG_LINE = 40  # characters: lines so long seldom repeat by chance
+LONG = 40  # characters: sentences so long seldom repeat by chance
+SENTENCES = re.compile(r"(?<=[.!?])\s+|\n\s*\n")  # what is between them, and paragraphs
 SHOWN_BAD = 5
 
 
@@ -175,13 +177,13 @@ class Corpus(Source):
             )
 
     def _note_repeats(self) -> None:
-        """Long lines of the test that are also trained on flatter the figure."""
-        seen = {line for text in self.texts("train") for line in _long_lines(text)}
-        lines = Counter(line in seen for text in self.texts("test") for line in _long_lines(text))
-        share = lines[True] / max(1, lines.total())
+        """Sentences of the test that are also trained on flatter the figure."""
+        seen = {hash(each) for text in self.texts("train") for each in _sentences(text)}
+        found = Counter(hash(s) in seen for text in self.texts("test") for s in _sentences(text))
+        share = found[True] / max(1, found.total())
         if share > 0.02:
             self.note(
-                f"{percent(share)} of the long lines to be tested on are also trained on: "
+                f"{percent(share)} of the long sentences to be tested on are also trained on: "
                 "the figure flatters"
             )
 
@@ -223,8 +225,10 @@ def _listed(what: str, names: list[str]) -> str:
     return f"{what} {'; '.join(names[:SHOWN_BAD])}{more}"
 
 
-def _long_lines(text: str) -> Iterator[str]:
-    return (line for line in map(str.strip, text.split("\n")) if len(line) >= LONG_LINE)
+def _sentences(text: str) -> Iterator[str]:
+    """The longer ones, whatever their lines are: a copy may be wrapped otherwise."""
+    every = (" ".join(part.split()) for part in SENTENCES.split(text))
+    return (sentence for sentence in every if len(sentence) >= LONG)
 
 
 def _cut(text: str, fractions: tuple[float, ...]) -> list[str]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MOST = 100  # places of one column
 MOST_NUMBERS = 50_000_000  # of all facts
 FEW_VALUES = 20  # up to so many different numbers are categories
+OFTEN = 10  # ratings of a thing, and things, from which their means are compared with a fact
+TELLING = 0.95  # of the correlation of a fact with the mean ratings
 PARTS = 8  # of the range of a number, with as many things in each
 
 
@@ -53,6 +55,30 @@ def facts_of(
         used.append(column)
         blocks.append(block)
     return Facts(np.concatenate(blocks, axis=1), tuple(used))
+
+
+def telling(
+    frame: "pl.DataFrame", facts: Facts, number: npt.NDArray[np.int64], rating: npt.NDArray[Any]
+) -> list[str]:
+    """The facts that look like made of the ratings: numbers that follow the things' mean ones.
+
+    What was measured otherwise (a year, a price, an age) hardly tells the mean rating so well.
+    """
+    import polars as pl
+
+    counts = np.bincount(number)
+    means = np.bincount(number, rating) / np.maximum(1, counts)
+    first, often = np.unique(number, return_index=True)[1], counts >= OFTEN
+    found = []
+    for column in facts.columns:
+        values = frame[column].gather(first).cast(pl.String).cast(pl.Float64, strict=False)
+        array = values.fill_null(float("nan")).to_numpy()
+        there = often & np.isfinite(array)
+        if there.sum() < OFTEN or not np.ptp(array[there]) or not np.ptp(means[there]):
+            continue
+        if abs(np.corrcoef(array[there], means[there])[0, 1]) > TELLING:
+            found.append(column)
+    return found
 
 
 def _block(values: "pl.Series") -> npt.NDArray[np.float32]:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from learnt.data.files import SIDE_NAMES
+from learnt.data.honesty import MOMENTS, alike_said, alike_vectors
 from learnt.data.look import Look
 from learnt.data.sides import Facts, Labelled, settle
 from learnt.errors import DataError, TableError
@@ -102,6 +103,7 @@ class Series(Labelled):
         self.facts = [facts[i] for i in kept]
         self.series = np.stack([series[i] for i in kept])  # (N, channels, length)
         self.classes = sorted({fact.label for fact in self.facts})
+        self._note_alike()
 
     def __len__(self) -> int:
         return len(self.series)
@@ -132,6 +134,13 @@ class Series(Labelled):
         flat = sum(all(_is_flat(v) for v in one.row.channels) for one in found)
         if flat:
             self.note(f"{flat} of {len(found)} series are constant")
+
+    def _note_alike(self) -> None:
+        """Are held-out series almost in train as well? Equal ones are on one side already."""
+        train, test = self.split.train, self.split.test
+        pairs, looked = alike_vectors(self.series, train, test, MOMENTS, centred=True)
+        for text in alike_said(len(pairs), looked, "series"):
+            self.note(text)
 
     def _fitted(self, found: Sequence[Found]) -> tuple[list[npt.NDArray[np.float32]], list[Facts]]:
         series, facts = [], []

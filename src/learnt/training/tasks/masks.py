@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from learnt.data import honesty
 from learnt.data.batches import Batch
 from learnt.data.images import Summary
 from learnt.data.legend import VOID, Legend
@@ -24,6 +25,7 @@ from learnt.program.graph import mask_graph
 from learnt.program.pack import Check
 from learnt.runner.masks import Photo, enlarged, shrunk
 from learnt.runner.program import Program
+from learnt.runner.text import shown
 from learnt.training.features import LARGE_SIDE, PreparedPictures, collected
 from learnt.training.maps import BodyMaps
 from learnt.training.metrics import Evaluation
@@ -83,9 +85,29 @@ class Segmentation(Task[Masks]):
         shape = (len(self.data), grid, grid)
         masks = self._masks(grid)
         self.targets = collected(self.data, shape, np.uint8, masks, lambda done, of: None)
+        self._note_alike()
         pixels = self.data.pixels[self.data.split.train].sum(axis=0)
         self.commonest = int(pixels.argmax())
         self.weights = class_weights(pixels)
+
+    def _note_alike(self) -> None:
+        """Are held-out pictures almost in train as well?"""
+        split, data = self.data.split, self.data
+        numbers = np.concatenate([split.train, split.test])
+
+        def look(number: int) -> Array:
+            return honesty.thumbnail(data.decoded(number, 1, honesty.THUMBNAIL))
+
+        threads = data.summary().side > LARGE_SIDE
+        rows = np.zeros((len(data), honesty.THUMBNAIL, honesty.THUMBNAIL), np.float32)
+        rows[numbers] = list(in_threads(look, numbers.tolist(), threads=threads))
+        pairs, looked = honesty.alike_vectors(
+            rows, split.train, split.test, honesty.PIXELS, centred=True
+        )
+        first = [shown(data.pictures[number].path.name) for number in (*pairs, (0, 0))[0]]
+        such = f"such as {first[0]} and {first[1]}"
+        for text in honesty.alike_said(len(pairs), looked, "pictures", such):
+            data.note(text)
 
     def network(self, plan: Plan) -> nn.Module:
         classes, size = len(self.data.classes), plan.options["size"]

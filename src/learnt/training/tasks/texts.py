@@ -47,6 +47,7 @@ STEPS = 580  # of SGD that texts need, about
 RECIPE = Recipe("adamw", 3e-3, 0.0, batch=64, warm_up=0.25, cycle_momentum=False)
 AT_ONCE = 6_000_000  # numbers that a batch may look up
 EACH = 1e-8  # seconds for one of them, forward and backward
+CHARACTER = 9e-7  # seconds, to read one of a text
 PIECE = 4  # letters of a piece of a word, as MiniLM takes them
 PIECE_OPERATIONS = 12e6  # for each
 SLOWER_HEAD = 3  # times, than the bags
@@ -65,13 +66,14 @@ class TextClasses(Task[Texts]):
 
     def plan(self, budget: Budget, machine: Machine, model: str | None) -> Plan:
         data = self.data
-        lengths = np.minimum([len(text) for text in data.texts], LETTER_LIMIT)
+        whole = np.array([len(text) for text in data.texts])
+        lengths = np.minimum(whole, LETTER_LIMIT)
         limit = letter_limit(lengths, len(data.classes))
         lengths = np.minimum(lengths, limit or LETTER_LIMIT)
         name, reason = _model(chosen(model, MODELS))
         return plan_texts(
             len(data.split.train), len(data), int(np.quantile(lengths, 0.9)), len(data.classes),
-            limit, budget, machine, name, reason,
+            limit, budget, machine, name, reason, int(whole.sum()),
         )  # fmt: skip
 
     def prepare(self, plan: Plan, progress: Progress) -> None:
@@ -181,15 +183,17 @@ def plan_texts(
     machine: Machine,
     model: str,
     reason: str,
+    characters: int | None = None,
 ) -> Plan:
     """How to learn so many texts, nine tenths of which are at most so many characters long.
 
-    Of each, so many letters are looked at as runs: `limit`.
+    Of each, so many letters are looked at as runs: `limit`; all of them have so many characters,
+    which are read, cut into words and compared.
     """
     looked_up = (len(RUNS) * length * bool(limit) + length // 2) * classes
     batch = 2 ** int(np.clip(math.log2(AT_ONCE / max(1, looked_up)), 2, 6))
     each = EACH * looked_up + 1e-3 / batch
-    reading = every * (1e-4 + 5e-7 * length)
+    reading = every * 1e-4 + CHARACTER * (every * length if characters is None else characters)
     if model == "minilm":
         pieces = min(text_body(model).limit, length // PIECE + 2)
         reading += every * pieces * PIECE_OPERATIONS / (machine.gflops * 1e9 * machine.cores)
