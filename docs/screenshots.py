@@ -1,7 +1,8 @@
 """Writes docs/page-*.png: what the pages of programs look like, in a real browser.
 
 `python docs/screenshots.py digits.pyz photos.pyz:2 scenes.pyz:picture.png`: behind a colon may
-stand which of the inputs that travel in a program is shown, from 0 on, or a file to show instead.
+stand which of the inputs that travel in a program is shown, from 0 on, a file to show instead, or
+a field of the page and what to fill in: `films.pyz:user=42`.
 """
 
 import io
@@ -35,12 +36,17 @@ def shoot(browser: Browser, page: Path, picture: str, look: tuple[str, str, int,
     tab = context.new_page()
     tab.goto(page.as_uri())
     tab.wait_for_selector("body[data-ready]", timeout=60_000)
-    if picture and not picture.isdigit():
+    if "=" in picture:
+        field, _, value = picture.partition("=")
+        tab.fill(f"#{field}", value)
+        tab.press(f"#{field}", "Control+Enter")
+    elif picture and not picture.isdigit():
         tab.set_input_files("input[type=file]", picture)
     else:
         tab.locator(".example").nth(int(picture or 0)).click()
     tab.wait_for_selector("body[data-answers]:not(.busy)", timeout=60_000)
     tab.mouse.move(0, 0)
+    tab.evaluate("scrollTo(0, 0)")
     tab.wait_for_timeout(300)
     data: bytes = tab.screenshot()
     context.close()

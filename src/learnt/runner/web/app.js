@@ -35,6 +35,11 @@ learnt.run = (feeds) => {
   return result;
 };
 
+/** Count the answers, so that whoever waits for one sees it. */
+learnt.answered = () => {
+  document.body.dataset.answers = Number(document.body.dataset.answers ?? 0) + 1;
+};
+
 /** Run one item and show the answer; `learnt.last` keeps the row that the graph gave. */
 learnt.answer = async (item) => {
   await learnt.session;
@@ -44,7 +49,7 @@ learnt.answer = async (item) => {
   const time = performance.now() - begun;
   learnt.last = { row: Array.from(row.data, Number), dims: row.dims, time };
   learnt.show(await said(row, item));
-  document.body.dataset.answers = Number(document.body.dataset.answers ?? 0) + 1;
+  learnt.answered();
   find("time").textContent = `Answered in ${time < 10 ? time.toFixed(1) : Math.round(time)} ms.`;
 };
 

@@ -170,6 +170,7 @@ learnt.download = (name, text) => {
 
 /** Say how long something took. */
 learnt.took = (begun) => {
+  learnt.answered();
   learnt.find("time").textContent = `Answered in ${Math.round(performance.now() - begun)} ms.`;
 };
 

@@ -5,6 +5,7 @@ const BYTE_LETTERS = byteLetters();
 const FASTEST = 4; // tokens a character at most
 
 let tokens, encode, fields, stopped;
+let writings = 0; // of which only the last goes on
 
 /** The letter that stands for each byte in tokens, the other way round. (GPT-2's) */
 function byteLetters() {
@@ -37,7 +38,8 @@ function bytePairs(data) {
   // White space as the library that trained has it.
   const space = "(?:(?!\\ufeff)[\\s\\x85])";
   library.pre_tokenizer.pattern = new RegExp(
-    `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?(?:(?!${space})[^\\p{L}\\p{N}])+|${space}+(?=${space}|$)|${space}+`,
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+" +
+      `| ?(?:(?!${space})[^\\p{L}\\p{N}])+|${space}+(?=${space}|$)|${space}+`,
     "gu",
   );
   encode = (text) => (text ? library.encode(text).ids : []);
@@ -165,6 +167,7 @@ async function write() {
   const prompt = fields.prompt.value;
   const options = sampling();
   await learnt.session;
+  const mine = ++writings;
   stopped = false;
   const text = make("span");
   const more = make(
@@ -179,14 +182,15 @@ async function write() {
   let letters = 0;
   try {
     for await (const part of learnt.written(prompt, options)) {
-      if (stopped) break;
+      if (stopped || mine !== writings) break;
       text.append(part);
       letters += [...part].length;
       await learnt.pause();
     }
   } finally {
-    fields.stop.disabled = true;
+    if (mine === writings) fields.stop.disabled = true;
   }
+  if (mine !== writings) return;
   const seconds = (performance.now() - begun) / 1000;
   const seen = spec().context;
   const cut = encode(prompt).length > seen;
@@ -197,6 +201,7 @@ async function write() {
     note: cut ? `only the last ${seen} tokens of the prompt are seen` : "",
     more,
   });
+  learnt.answered();
 }
 
 function field(name, label, properties, hint) {

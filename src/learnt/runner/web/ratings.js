@@ -109,8 +109,9 @@ function found(text) {
       );
     }
   }
+  const examples = [...items.keys()].slice(0, 5).join(", ");
   throw new learnt.Problem(
-    `The item ${learnt.quoted(wanted)} is not known; some that are: ${[...items.keys()].slice(0, 5).join(", ")} …`,
+    `The item ${learnt.quoted(wanted)} is not known; some that are: ${examples} …`,
   );
 }
 
@@ -131,10 +132,12 @@ async function suits(name) {
   if (!learnt.manifest.input.history) notes.push(NO_HISTORY);
   if (!answers.length) notes.push("nothing is left: this user has rated every item");
   const high = Math.max(...answers.map(({ value }) => value), 1e-9);
+  const who = named(name) || "somebody new";
+  const rate = answers[0]?.value.toFixed(1);
   learnt.show({
     title: answers.length ? called(answers[0].item) : "nothing",
     detail: answers.length
-      ? `first of ${answers.length} for ${named(name) || "somebody new"}, who would rate it ${answers[0].value.toFixed(1)}`
+      ? `first of ${answers.length} for ${who}, who would rate it ${rate}`
       : "",
     note: notes.join("; "),
     more: list(
@@ -193,8 +196,7 @@ function searched(id, label, hint, offered, act) {
 
 learnt.kinds.ratings = {
   start(place) {
-    const told = pairs(learnt.text("assets/users.json"));
-    const things = pairs(learnt.text("assets/items.json"));
+    const [told, things] = ["users", "items"].map((n) => pairs(learnt.text(`assets/${n}.json`)));
     [users, items, rated, titles] = [
       numbered(told.keys()),
       numbered(things.keys()),

@@ -36,7 +36,8 @@ function records(text, mark, strict) {
         wrong(`Line ${begun}: a quote is opened in this row and never closed.`);
       if (strict && end < text.length && ![mark, "\r", "\n"].includes(text[end])) {
         wrong(
-          `Line ${begun}: after a closing quote the cell must end; a quote within a cell is written "".`,
+          `Line ${begun}: after a closing quote the cell must end; ` +
+            'a quote within a cell is written "".',
         );
       }
       [cell, at] = [inside, end];

@@ -26,9 +26,8 @@ function numbers(cells, where) {
     const infinite = INFINITE.exec(text);
     if (infinite) return infinite[1] === "-" ? -Infinity : Infinity;
     if (!FLOAT.test(text)) {
-      wrong(
-        `${where}: the values of a series must be numbers; got ${learnt.quoted(text.slice(0, 40))}.`,
-      );
+      const got = learnt.quoted(text.slice(0, 40));
+      wrong(`${where}: the values of a series must be numbers; got ${got}.`);
     }
     return Number(text.replaceAll("_", ""));
   });

@@ -11,7 +11,10 @@ function picture({ all, samples, from }, width = 640, height = 192) {
   const canvas = make("canvas", { width, height, className: "wave" });
   canvas.setAttribute("role", "img");
   const heard = Math.min(all.length, samples.length) / RATE;
-  canvas.ariaLabel = `A sound of ${(all.length / RATE).toFixed(1)} seconds; ${heard.toFixed(1)} of them are heard, from ${(from / RATE).toFixed(1)} on`;
+  const whole = (all.length / RATE).toFixed(1);
+  const begins = (from / RATE).toFixed(1);
+  const part = `${heard.toFixed(1)} of them are heard, from ${begins} on`;
+  canvas.ariaLabel = `A sound of ${whole} seconds; ${part}`;
   const style = getComputedStyle(document.documentElement);
   const pen = canvas.getContext("2d");
   pen.fillStyle = style.getPropertyValue("--tint");

@@ -189,7 +189,8 @@ learnt.answerTable = async (text) => {
   const { names, rows } = learnt.table(text);
   if (!names.some((name) => columns.names.includes(name))) {
     throw new learnt.Problem(
-      `The table must have some of the columns ${learnt.few(columns.names)}; it has ${learnt.few(names)}.`,
+      `The table must have some of the columns ${learnt.few(columns.names)}; ` +
+        `it has ${learnt.few(names)}.`,
     );
   }
   if (!rows.length) throw new learnt.Problem("The table has no rows, so there are no answers.");

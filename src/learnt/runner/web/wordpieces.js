@@ -1,4 +1,4 @@
-// A text → the numbers of its words, by the tokenizer.json in the program: what wordpieces.py does.
+// A text → the numbers of its words, by the tokenizer.json in the program, as wordpieces.py.
 //
 // Pieces, special words and templates are @huggingface/tokenizers' own. How a text is cleaned and
 // cut is written here: the JavaScript library differs from the one that trained in Chinese
