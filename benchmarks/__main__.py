@@ -1,8 +1,10 @@
-"""`python -m benchmarks [WORKLOAD…] [--fastai PYTHON] [--lightgbm PYTHON]`: print one table.
+"""`python -m benchmarks [WORKLOAD…] [--fastai PYTHON] [--lightgbm PYTHON]
+[--fastapi PYTHON]`: print one table.
 
 PYTHON is the interpreter of an environment that has fastai, timm, pyarrow, spacy and the body's
 package (see the files `…_fastai.py`), or LightGBM, scikit-learn and Polars (`tables.py`), and torch
-too (`ratings.py`). Runs in a home of its own, so nothing is cached from before.
+too (`ratings.py`), or FastAPI (`serving_fastapi.py`). Runs in a home of its own,
+so nothing is cached from before.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from benchmarks import (
     programs,
     ratings,
     series,
+    serving,
     small_network,
     sounds,
     startup,
@@ -34,6 +37,7 @@ WORKLOADS = {
     "engine": engine.rows,
     "digits": digits.rows,
     "programs": programs.rows,
+    "serving": serving.rows,
     "photos": photos.rows,
     "masks": masks.rows,
     "tables": tables.rows,
@@ -54,13 +58,15 @@ def main() -> None:
     parser.add_argument("workloads", nargs="*", default=list(WORKLOADS), choices=list(WORKLOADS))
     parser.add_argument("--fastai", metavar="PYTHON", help="an interpreter that has fastai")
     parser.add_argument("--lightgbm", metavar="PYTHON", help="an interpreter that has LightGBM")
+    parser.add_argument("--fastapi", metavar="PYTHON", help="an interpreter that has FastAPI")
     arguments = parser.parse_args()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="learnt-bench-") as folder:
         os.environ["LEARNT_HOME"] = str(Path(folder) / "home")
         for name in arguments.workloads:
             print(f"{name}…", file=sys.stderr)
-            rows += WORKLOADS[name](Path(folder), Peers(arguments.fastai, arguments.lightgbm))
+            peers = Peers(arguments.fastai, arguments.lightgbm, arguments.fastapi)
+            rows += WORKLOADS[name](Path(folder), peers)
     print(table(rows))
 
 

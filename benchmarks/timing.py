@@ -18,6 +18,7 @@ class Peers:
 
     fastai: str | None = None
     lightgbm: str | None = None
+    fastapi: str | None = None
 
 
 @dataclass(frozen=True)

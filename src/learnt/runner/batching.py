@@ -1,12 +1,15 @@
-"""Inputs that wait at the same time run together: one thread, which takes what is there.
+"""Inputs that wait at the same time run together: a thread takes what is there.
 
 An input that comes alone is run at once; nobody ever waits for company. While a batch is run, the
-next one gathers. An input that cannot be used hurts only itself.
+next one gathers. An input that cannot be used hurts only itself. Where a graph is so large that
+running inputs together gains nothing, each is run by itself, on as many threads as there are cores.
 """
 
 import asyncio
+import os
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +17,13 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from learnt.runner.program import BATCH, Array, Program
+from learnt.runner.session import Session
 
 APART = 16 * 1024  # bytes of inputs from which it pays to read several in threads
 HELD = 64 * 2**20  # bytes of inputs, as the graph takes them, that are run together
 READERS = 2  # threads that read inputs
+TRIED = 4  # inputs, for which running them together must take
+PAYS = 0.8  # times as long as one by one, or less
 CALLS = 4  # answers that are not made in batches, at a time
 
 
@@ -37,6 +43,42 @@ class Call:
     make: Callable[[Callable[[], bool]], bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many inputs are run together, and on how many threads that is done."""
+
+    batch: int = BATCH
+    workers: int = 1
+
+
+def plan_of(program: Program) -> Plan:
+    """What suits a program: it is tried on an input that travels in its file."""
+    items = [
+        program.read(data)
+        for name, data in program.archive.members.items()
+        if name.startswith("selftest/input_")
+    ][:1]
+    if not items:
+        return Plan()
+    alone, together = (_seconds(program, items * count) / count for count in (1, TRIED))
+    if together < PAYS * alone:
+        # Small products gain nothing from more threads, which wait by spinning.
+        program.session = Session(program.onnx, threads=1)
+        program.outputs(items)
+        return Plan()
+    return Plan(batch=1, workers=min(4, os.cpu_count() or 1))
+
+
+def _seconds(program: Program, items: Sequence[Any]) -> float:
+    """The shortest of some runs, after one that does not count."""
+    taken = []
+    for _ in range(4):
+        begun = time.perf_counter()
+        program.outputs(items)
+        taken.append(time.perf_counter() - begun)
+    return min(taken[1:])
+
+
 Future: TypeAlias = "asyncio.Future[bytes]"
 Told: TypeAlias = bytes | Exception
 
@@ -44,21 +86,25 @@ Told: TypeAlias = bytes | Exception
 class Batcher:
     """Runs jobs for an event loop; `count` is told how many inputs each batch had."""
 
-    def __init__(self, program: Program, seconds: float, count: Callable[[int], None]) -> None:
+    def __init__(
+        self, program: Program, plan: Plan, seconds: float, count: Callable[[int], None]
+    ) -> None:
         """An answer that takes longer than `seconds` is a TimeoutError."""
         self.program = program
+        self.plan = plan
         self.seconds = seconds
         self.count = count
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[Job, Future]] = deque()
         self._open: deque[tuple[float, Future]] = deque()
-        self._busy = False
+        self._busy = 0  # workers
         self._batches: queue.SimpleQueue[list[tuple[Job, Future]]] = queue.SimpleQueue()
         self._readers = ThreadPoolExecutor(READERS, "reading")
         self._callers = ThreadPoolExecutor(CALLS, "calling")
         self._watch: asyncio.TimerHandle | None = None
         # A daemon: a graph that never ends must not keep the server from ending.
-        threading.Thread(target=self._work, name="running", daemon=True).start()
+        for _ in range(plan.workers):
+            threading.Thread(target=self._work, name="running", daemon=True).start()
 
     def submit(self, job: Job | Call) -> Future:
         """What the job gives, in the future; call it from the event loop."""
@@ -70,17 +116,19 @@ class Batcher:
             self._callers.submit(self._call, job, future)
             return future
         self._waiting.append((job, future))
-        if not self._busy:
+        if self._busy < self.plan.workers:
+            self._busy += 1
             self._start()
         return future
 
     def _start(self) -> None:
-        """Hand over what waits, up to a batch."""
+        """Hand what waits, up to a batch, to a worker that has nothing to do."""
         waiting = self._waiting
-        batch = [waiting.popleft() for _ in range(min(BATCH, len(waiting)))]
-        self._busy = bool(batch)
+        batch = [waiting.popleft() for _ in range(min(self.plan.batch, len(waiting)))]
         if batch:
             self._batches.put(batch)
+        else:
+            self._busy -= 1
 
     def _late(self) -> None:
         """Once a second: what took too long is given up."""

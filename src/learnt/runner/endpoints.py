@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from learnt.errors import DataError, LearntError, MissingDependencyError
-from learnt.runner.batching import Batcher, Call
+from learnt.runner.batching import Batcher, Call, Plan
 from learnt.runner.inputs import JSON, TEXT, Prompts, inputs_of
 from learnt.runner.metrics import MEDIA, Metrics
 from learnt.runner.openapi import MAX_BATCH, openapi
@@ -63,9 +63,11 @@ class Endpoints:
     """The application; `page` makes the page, `local` where only this machine may ask."""
 
     def __init__(
-        self, program: Program, page: Callable[[], Reply], local: bool, verbose: bool = False
-    ) -> None:
-        self.program, self.page, self.local, self.verbose = program, page, local, verbose
+        self, program: Program, plan: Plan, page: Callable[[], Reply], local: bool,
+        verbose: bool = False,
+    ) -> None:  # fmt: skip
+        self.program, self.plan = program, plan
+        self.page, self.local, self.verbose = page, local, verbose
         self.inputs = inputs_of(program)
         facts = {name: str(program.manifest.get(name, "")) for name in ("name", "task", "learnt")}
         self.metrics = Metrics(facts)
@@ -101,7 +103,7 @@ class Endpoints:
     async def _live(self, receive: Receive, send: Send) -> None:
         """The server's beginning and end."""
         await receive()
-        self.batcher = Batcher(self.program, ANSWER_SECONDS, self.metrics.batches.add)
+        self.batcher = Batcher(self.program, self.plan, ANSWER_SECONDS, self.metrics.batches.add)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})

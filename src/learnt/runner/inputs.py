@@ -334,7 +334,8 @@ class Series(Inputs):
     def schema(self) -> Schema:
         """An object with the numbers."""
         channels = self.program.channels
-        row: Schema = {"type": "array", "items": {"type": ["number", "null"]}, "minItems": 1}
+        row: Schema = {"type": "array", "items": {"type": ["number", "null"]},
+                       "contains": {"type": "number"}}  # fmt: skip
         every = {"type": "array", "items": row, "minItems": channels, "maxItems": channels}
         about = f"{channels} channels; any length, {self.program.length} is what was learnt"
         shape = {"oneOf": [row, every]} if channels == 1 else every
@@ -342,7 +343,7 @@ class Series(Inputs):
 
     def example(self, name: str, data: bytes) -> Any:
         """The numbers."""
-        series = self.program.read(data)
+        series = self.program.read(data).series
         numbers = [[round(float(value), 5) for value in row] for row in series]
         return {"series": numbers[0] if len(numbers) == 1 else numbers}
 

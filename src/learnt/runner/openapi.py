@@ -10,6 +10,7 @@ from learnt.runner.shapes import Schema, record
 MAX_LABELS = 200  # that are listed one by one
 MAX_BATCH = 1000  # inputs in a list
 PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
+PLAIN = r"^[^\x00-\x08\x0e-\x1f\x7f-\x9f]*$"  # text of a file: without control characters
 STRING = {"type": "string"}
 NOTE = {"note": {"type": "string", "description": "what to keep in mind with this answer"}}
 REASONS = {
@@ -65,11 +66,12 @@ def answer(program: Program) -> Schema:
     found: dict[str, Schema] = {
         "classes": record({"label": label, "probability": PROBABILITY, "probabilities": each,
                            **NOTE}, ["label", "probability", "probabilities"]),
-        "labels": record({"labels": {"type": "array", "items": label}, "probabilities": each},
+        "labels": record({"labels": {"type": "array", "items": label}, "probabilities": each,
+                          **NOTE},
                          ["labels", "probabilities"]),
         "number": record({"value": number, **NOTE}, ["value"]),
         "rating": {"oneOf": [rated, record({"items": best}, ["items"])]},
-        "mask": record({"shares": share, "width": size, "height": size},
+        "mask": record({"shares": share, "width": size, "height": size, **NOTE},
                        ["shares", "width", "height"]),
         "next-token": record(
             {"prompt": STRING, "text": STRING, "tokens": {"type": "integer"},
@@ -83,12 +85,14 @@ def _run(program: Program, inputs: Inputs) -> dict[str, Any]:
     one, error, told = (
         {"$ref": f"#/components/schemas/{name}"} for name in ("Input", "Error", "Answer")
     )
-    several = {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_BATCH}
+    item = {"anyOf": [one, {"description": "anything else has an error in its place"}]}
+    several = {"type": "array", "items": item, "minItems": 1, "maxItems": MAX_BATCH}
     examples = inputs.examples()
     body: dict[str, Any] = {"schema": {"oneOf": [one, several]}}
     if examples:
         body["examples"] = {f"example {n}": {"value": v} for n, v in enumerate(examples, 1)}
-    raw: Schema = {media: {"schema": {}} for media in inputs.media}
+    text = {"type": "string", "allOf": [{"pattern": r"\S"}, {"pattern": PLAIN}]}
+    raw: Schema = {m: {"schema": text if m == TEXT else {}} for m in inputs.media}
     each = {"type": "array", "items": {"anyOf": [told, error]}}
     answers: dict[str, Any] = {JSON: {"schema": {"oneOf": [told, each]}}}
     found = _answered(program, inputs)

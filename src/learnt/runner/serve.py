@@ -37,16 +37,17 @@ def serve(
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingDependencyError(*missing)
+    from learnt.runner.batching import plan_of
     from learnt.runner.endpoints import Endpoints
     from learnt.runner.welcome import page_of
 
     warnings.simplefilter("ignore")  # of libraries, on odd files: they are judged by the result
     listener, local = listening(host, port)
     with listener:
-        warm(program)
+        plan = plan_of(program)
         at, taken = listener.getsockname()[:2]
         url = f"http://{f'[{at}]' if ':' in at else at}:{taken}/"
-        app = Endpoints(program, page_of(program, url), local, verbose)
+        app = Endpoints(program, plan, page_of(program, url), local, verbose)
         say(program, url, local, as_json)
         _serve(app, listener)
     return 0
@@ -75,14 +76,6 @@ def listening(host: str, port: int) -> tuple[socket.socket, bool]:
         ) from None
     at = listener.getsockname()[0]
     return listener, at == "::1" or at.startswith("127.")
-
-
-def warm(program: Program) -> None:
-    """Run one of the inputs that travel in the file, so that the first client need not wait."""
-    for name, data in program.archive.members.items():
-        if name.startswith("selftest/input_"):
-            program.outputs([program.read(data)])
-            return
 
 
 def say(program: Program, url: str, local: bool, as_json: bool) -> None:

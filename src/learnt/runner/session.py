@@ -25,8 +25,10 @@ class Session:
     ProgramError where it cannot be loaded, or run; it comes when a run is asked for.
     """
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, threads: int = 0) -> None:
+        """On so many threads; 0: as many as ONNX Runtime likes."""
         self.model = model
+        self.threads = threads
         self.opened = begin(self._open)
 
     def _open(self) -> tuple[Any, list[str], str]:
@@ -34,6 +36,7 @@ class Session:
         _bound_memory()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
+        options.intra_op_num_threads = self.threads
         options.add_session_config_entry("session.use_env_allocators", "1")
         options.add_session_config_entry(
             "optimization.constant_folding_max_output_size_in_bytes", str(FOLDED)
