@@ -75,6 +75,28 @@ def test_with_weights_of_8_bits_the_features_are_nearly_the_same(lite, session, 
     assert ((exact * rounded).sum(1) / norms > 0.99).all()
 
 
+def test_in_whole_numbers_the_features_point_nearly_the_same_way(lite, session, cat):
+    quick = lite.quicker()
+    model = onnx_library.load_from_string(quick.onnx())
+    onnx_library.checker.check_model(model, full_check=True)
+    assert [node.op_type for node in model.graph.node].count("QLinearConv") == 49
+    assert quick.describe() != lite.describe()
+    pictures = np.concatenate([cat, cat[..., ::-1], 255 - cat])
+    whole = onnxruntime.InferenceSession(quick.onnx())
+    got, exact = (s.run(None, {"pictures": pictures})[0] for s in (whole, session))
+    norms = np.linalg.norm(exact, axis=1) * np.linalg.norm(got, axis=1)
+    assert ((exact * got).sum(1) / norms > 0.95).all()
+    (alone,) = whole.run(None, {"pictures": pictures[:1]})
+    np.testing.assert_allclose(alone, got[:1], atol=1e-6)
+
+
+def test_no_pair_of_its_products_is_too_large_for_16_bits(lite):
+    tensors = onnx_library.load_from_string(lite.quicker().onnx()).graph.initializer
+    weights = [onnx_library.numpy_helper.to_array(t) for t in tensors if t.name.endswith("_int8")]
+    assert len(weights) == 49
+    assert max(int(np.abs(w).max()) for w in weights) * 255 * 2 < 2**15
+
+
 def test_the_onnx_body_is_standard_small_and_without_batch_norm(lite):
     model = onnx_library.load_from_string(lite.onnx())
     onnx_library.checker.check_model(model, full_check=True)

@@ -69,6 +69,18 @@ def test_a_program_with_a_body_answers_as_its_learner(body_learner):
     agree(body_learner, body_learner.data.split.test)
 
 
+def test_a_fast_program_computes_in_whole_numbers_and_answers_as_its_learner(enlarged):
+    learner = Learner(learnt.Images(enlarged), model="efficientnet-lite0", weights="fast")
+    learner.fit(epochs=6)
+    program = learner.program()
+    nodes = onnx.load_model_from_string(program.onnx).graph.node
+    kept = program.manifest["weights"]["fast"]
+    assert (kept["kept"], kept["exact"], kept["fast"]) == (True, 1, 1)
+    assert [node.op_type for node in nodes].count("QLinearConv") == 49
+    assert "It computes in 8 bits, for speed" in " ".join(program.card.split())
+    agree(learner, learner.data.split.test)
+
+
 def test_a_photo_program_has_at_most_6_mb_as_its_body_has_weights_of_8_bits(body_learner):
     program = body_learner.program()
     assert len(program.archive.data) <= 6e6

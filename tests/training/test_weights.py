@@ -13,7 +13,7 @@ from learnt.models.efficientnet import _after_relu6
 from learnt.models.rounding import in_eight_bits, round_weights, same
 from learnt.training.learner import Learner
 from learnt.training.loop import Callback
-from learnt.training.weights import what_is_lost
+from learnt.training.weights import Weights, settle_fast, what_is_lost
 from tests.pictures import take
 
 WEIGHTS = ("1.weight", "5.weight", "10.weight")  # of the network for digits
@@ -118,8 +118,24 @@ def test_a_resumed_run_goes_on_with_the_same_weights_in_mind(few):
 
 
 def test_other_words_for_weights_are_refused(few):
-    with pytest.raises(UsageError, match="auto, int8, float32; got 'int4'"):
+    with pytest.raises(UsageError, match="auto, int8, float32, fast; got 'int4'"):
         Learner(learnt.Images(few), weights="int4")
+
+
+def test_the_gate_refuses_fast_arithmetic_that_costs_as_much_as_it_may(few):
+    usual = Weights("int8", "accuracy", exact=0.91, rounded=0.9, lost=1.0)
+    good = settle_fast(usual, Weights("float32", "accuracy", exact=0.899, rounded=0.5, lost=39.9))
+    bad = settle_fast(usual, Weights("int8", "accuracy", exact=0.95, rounded=0.897, lost=5.3))
+    assert (good.kept, good.lost) == (True, pytest.approx(0.1))
+    assert (bad.kept, bad.lost) == (False, pytest.approx(0.3))
+    assert "It computes as usual, as 8 bits would cost too much" in bad.text()
+
+
+def test_where_nothing_is_faster_the_card_says_so(few):
+    learner = Learner(learnt.Images(few), model="convnet", weights="fast").fit(epochs=1)
+    program = learner.program()
+    assert program.manifest["weights"]["fast"] == {"kept": False}
+    assert "There is no faster arithmetic for it" in " ".join(program.card.split())
 
 
 def test_what_is_lost_is_points_of_shares_and_percent_of_other_metrics():

@@ -29,6 +29,7 @@ SEED = typer.Option(0, min=0, help="Equal seeds give equal programs.")
 WEIGHTS = typer.Option(
     "auto", help="int8, float32, or auto: int8 where that costs next to nothing."
 )
+FAST = typer.Option(False, "--fast", help="Compute in 8 bits, where that costs next to nothing.")
 PLAN = typer.Option(False, "--plan", help="Say what would be done, why, how long; and stop.")
 RESUME = typer.Option(None, metavar="RUN", help="Go on with a run that was stopped.")
 FIGURES = ("metric", "value", "baseline", "interval", "others", "warnings")
@@ -51,6 +52,7 @@ def train(
     engine: str = ENGINE,
     seed: int = SEED,
     weights: str = WEIGHTS,
+    fast: bool = FAST,
     plan: bool = PLAN,
     resume: str | None = RESUME,
     as_json: bool = AS_JSON,
@@ -82,7 +84,11 @@ def train(
             rating=rating, group=group,
         )  # fmt: skip
         learner = Learner(
-            data, model=model, seed=seed, weights=weights, callbacks=progress(as_json)
+            data,
+            model=model,
+            seed=seed,
+            weights="fast" if fast else weights,
+            callbacks=progress(as_json),
         )
         learner.options["out"] = str(out.absolute())
     if plan:

@@ -110,12 +110,21 @@ def round_convolutions(model: "onnx.ModelProto", inputs: Iterable[Array | None])
     for node, mean in zip(nodes, inputs, strict=False):  # a part of a body has fewer of them
         weight, bias = (numpy_helper.to_array(tensors[name]) for name in node.input[1:3])
         found = in_eight_bits(weight)
-        if found is not None and mean is not None:
-            wrong = (weight - found[0] * found[1]).sum((2, 3))  # (out, in), or (channels, 1)
-            shift = wrong[:, 0] * mean if weight.shape[1] == 1 else wrong @ mean
+        if found is not None:
+            shift = what_is_missing(weight - found[0] * found[1], mean)
             after = numpy_helper.from_array((bias + shift).astype(np.float32), node.input[2])
             tensors[node.input[2]].CopyFrom(after)
     store_whole(model, {node.input[1] for node in nodes})
+
+
+def what_is_missing(wrong: Array, mean: Array | None) -> Array | float:
+    """By how much each output is less in the mean, where weights are less by `wrong`, (out, in,
+    kh, kw) or (channels, 1, kh, kw), and inputs have the mean (in); 0 where nothing is known."""
+    if mean is None:
+        return 0.0
+    each = wrong.sum((2, 3))
+    found: Array = each[:, 0] * mean if wrong.shape[1] == 1 else each @ mean
+    return found
 
 
 def same(weight: Array, whole: Array, scales: Array) -> bool:

@@ -18,6 +18,7 @@ import learnt.engine as torch
 from learnt.data.batches import Batches
 from learnt.data.kinds import kind_of_data
 from learnt.data.source import Source
+from learnt.engine import nn
 from learnt.engine.onnx import OPSET
 from learnt.errors import ResumeError, UsageError
 from learnt.program.graph import small
@@ -33,7 +34,7 @@ from learnt.training.numpy_engine import NumpyEngine
 from learnt.training.plan import Budget, Plan, measure_machine
 from learnt.training.tasks.registry import task_of
 from learnt.training.tasks.task import Answers, Indices
-from learnt.training.weights import known_weights, settle
+from learnt.training.weights import Fast, Weights, known_weights, settle, settle_fast
 from learnt.version import __version__
 
 Array = npt.NDArray[Any]
@@ -45,7 +46,8 @@ class Learner:
     `data` is one of learnt's kinds: Images, Texts, Table, Ratings, … `model` names a network;
     without it the plan chooses one for the data. `seed` makes a training repeatable.
     `weights` of the program are "int8" where that costs next to nothing, else "float32"; or as
-    you say. `callbacks` follow the training.
+    you say; with "fast" it also computes in 8 bits, where that costs next to nothing.
+    `callbacks` follow the training.
 
     >>> learner = learnt.Learner(learnt.Images("digits/"), model="convnet")
     >>> learner.fit(epochs=3)
@@ -55,6 +57,9 @@ class Learner:
     >>> learner.program()("seven.png").label
     '7'
     """
+
+    model: nn.Module
+    engine: NumpyEngine
 
     def __init__(
         self,
@@ -148,12 +153,39 @@ class Learner:
         callbacks = [*self.callbacks, *extra, Threads(made.threads), self._checkpoints(loop)]
         self._train(batches, loop, callbacks)
         self.history = loop.history
-        epoch = self._settled(loop)
-        self.weights = settle(
-            self.task, self.model, made.weights, epoch, lambda: self.evaluate("valid")
-        )
+        self.weights = self._decide(made, self._settled(loop))
         self.seconds["fit"] = time.perf_counter() - begun - self.seconds["features"]
         return self
+
+    def _decide(self, made: Plan, figures: dict[str, Any]) -> Weights:
+        """How the network's numbers are kept in the program, and computed with."""
+        found = settle(self.task, self.model, made.weights, figures, lambda: self.evaluate("valid"))
+        if made.weights != "fast":
+            return found
+        undo = self.task.quicken(made, self._progress)
+        if undo is None:
+            return replace(found, fast=Fast(kept=False))
+        before = self.model, self.engine
+        again = self._again(made)
+        fast = settle_fast(found, again)
+        if fast.kept:
+            return replace(again, fast=fast)
+        undo()
+        self.model, self.engine = before
+        return replace(found, fast=fast)
+
+    def _again(self, made: Plan) -> Weights:
+        """Learn a new network, from what examples are like by now."""
+        batches = Batches(
+            self.task.batch, self.task.examples("train"), made.recipe.batch, self.seed
+        )
+        torch.manual_seed(self.seed)
+        self._begin(made, made.epochs * len(batches))
+        loop = Loop(made.epochs, len(batches))
+        self._train(batches, loop, [*self.callbacks, Threads(made.threads)])
+        return settle(
+            self.task, self.model, "auto", loop.history[-1], lambda: self.evaluate("valid")
+        )
 
     def _begin(self, made: Plan, steps: int) -> None:
         self.model = self.task.network(made)

@@ -4,6 +4,7 @@ The network is rounded as soon as it is trained, and measured on the validation 
 after: nothing is chosen by the test side, and its figure is that of what is in the program.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,8 +14,34 @@ from learnt.errors import UsageError
 from learnt.training.metrics import LOWER_IS_BETTER, SHARES, Evaluation, figure
 from learnt.training.tasks.task import Task
 
-KINDS = ("auto", "int8", "float32")
+KINDS = ("auto", "int8", "float32", "fast")
 MOST_LOST = 0.2  # points of a share, percent of another metric
+
+
+@dataclass(frozen=True)
+class Fast:
+    """Was faster arithmetic, which was asked for, good enough? `exact` and `fast` are the metric
+    on the validation side without it and with it; none where there is no such arithmetic."""
+
+    kept: bool
+    metric: str = ""
+    exact: float | None = None
+    fast: float | None = None
+    lost: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the manifest has it."""
+        return {key: value for key, value in asdict(self).items() if value not in ("", None)}
+
+    def text(self) -> str:
+        """One sentence for the card."""
+        if self.exact is None or self.fast is None:
+            return "There is no faster arithmetic for it than the usual one."
+        before, after = (figure(self.metric, value) for value in (self.exact, self.fast))
+        change = f"{self.metric} on the validation examples {after}, without {before}"
+        if self.kept:
+            return f"It computes in 8 bits, for speed: {change}."
+        return f"It computes as usual, as 8 bits would cost too much: with them {change}."
 
 
 @dataclass(frozen=True)
@@ -27,13 +54,25 @@ class Weights:
     exact: float | None = None
     rounded: float | None = None
     lost: float | None = None
+    fast: Fast | None = None
+
+    @property
+    def value(self) -> float:
+        """The metric of the network as it goes into the program."""
+        found = self.rounded if self.kind == "int8" else self.exact
+        return math.nan if found is None else found
 
     def as_dict(self) -> dict[str, Any]:
         """As the manifest has it."""
-        return {key: value for key, value in asdict(self).items() if value not in ("", None)}
+        facts = asdict(self)
+        facts["fast"] = self.fast and self.fast.as_dict()
+        return {key: value for key, value in facts.items() if value not in ("", None)}
 
     def text(self) -> str:
-        """One sentence for the card."""
+        """A sentence or two for the card."""
+        return f"{self._text()} {self.fast.text()}" if self.fast else self._text()
+
+    def _text(self) -> str:
         if self.lost is None or self.exact is None or self.rounded is None:
             return "Its weights have 32 bits each, as was asked for."
         before, after = (figure(self.metric, value) for value in (self.exact, self.rounded))
@@ -73,8 +112,15 @@ def settle(
     if not good:
         for parameter, array in zip(network.parameters(), kept, strict=True):
             parameter.array[...] = array
-    numbers = (round(number, 6) for number in (exact, found.value, lost))
-    return Weights("int8" if good else "float32", found.metric, *numbers)
+    exact, rounded, lost = (round(number, 6) for number in (exact, found.value, lost))
+    return Weights("int8" if good else "float32", found.metric, exact, rounded, lost)
+
+
+def settle_fast(usual: Weights, fast: Weights) -> Fast:
+    """Is what was learnt with 8-bit arithmetic nearly as good as what was learnt without?"""
+    exact, quick = usual.value, fast.value
+    lost = what_is_lost(usual.metric, exact, quick)
+    return Fast(lost < MOST_LOST, usual.metric, exact, quick, round(lost, 6))
 
 
 def what_is_lost(metric: str, exact: float, rounded: float) -> float:

@@ -71,6 +71,11 @@ class Task(ABC, Generic[Data]):
         """Round the trained weights to 8 bits, in place, as the program will have them."""
         round_weights(network)
 
+    def quicken(self, plan: Plan, progress: Progress) -> Callable[[], None] | None:
+        """Let examples and the program go through 8-bit arithmetic from now on; gives what
+        undoes it. None where there is no faster arithmetic than the usual one."""
+        return None
+
     def examples(self, side: str) -> Indices:
         """The numbers of one side's examples, as `batch` takes them."""
         return self.data.split[side]
