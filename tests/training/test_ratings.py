@@ -114,7 +114,8 @@ def test_a_finished_program_is_measured_on_other_ratings(
     stranger = pl.DataFrame({"user": ["new", "1"], "item": ["1", "new"], "rating": [4.0, 4.0]})
     both = pl.concat([table, stranger.cast(table.schema)])
     both.write_csv(tmp_path / "more.csv")
-    found, notes = type(trained.task).measure(program, tmp_path / "more.csv", {})
+    measured = type(trained.task).measure(program, tmp_path / "more.csv", {})
+    found, notes = measured.evaluation, measured.notes
     assert found.n == len(test) + 1
     assert found.value == pytest.approx(trained.evaluate().value, abs=1e-3)
     assert "passed over 1 ratings of items it does not know" in notes

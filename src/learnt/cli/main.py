@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from learnt.cli import bodies, data, demo, info, page, run, serve, test, train, verify
+from learnt.cli import bodies, compare, data, demo, info, page, run, serve, test, train, verify
 from learnt.cli.output import say_error
 from learnt.errors import LearntError
 from learnt.runner.main import nobody_reads
@@ -23,6 +23,7 @@ app = typer.Typer(help=HELP, add_completion=False, rich_markup_mode=None)
 app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("test")(test.test_program)
+app.command("compare")(compare.compare)
 app.command("run", context_settings=run.SETTINGS)(run.run)
 app.command("info")(info.info)
 app.command("page")(page.page)

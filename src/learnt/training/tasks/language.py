@@ -25,10 +25,11 @@ from learnt.program.pack import Check
 from learnt.runner.bpe import BytePairs
 from learnt.runner.corpus import CorpusProgram, bits, windows
 from learnt.runner.program import Program
+from learnt.training.measured import Measured
 from learnt.training.metrics import Evaluation
 from learnt.training.muon import MuonAdamW
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
-from learnt.training.tasks.foresight import foresight
+from learnt.training.tasks.foresight import foresight, measured_text
 from learnt.training.tasks.task import Answers, Array, Indices, Parts, Progress, Task, Words
 
 MODELS = {  # the sizes of a network; the rows of its tables are primes
@@ -191,15 +192,13 @@ class Language(Task[Corpus]):
         )
 
     @classmethod
-    def measure(
-        cls, program: Program, source: Path, columns: dict[str, Any]
-    ) -> tuple[Evaluation, list[str]]:
+    def measure(cls, program: Program, source: Path, columns: dict[str, Any]) -> Measured:
         assert isinstance(program, CorpusProgram), "the program of this task"
         found, notes = read_texts(source)
         texts = [text for _, text in found]
         items = program.tokenizer.encode(texts)
         sizes = [len(program.tokenizer.bytes[token]) for tokens in items for token in tokens]
-        return foresight(np.concatenate(program.outputs(items)), np.array(sizes), texts), notes
+        return measured_text(np.concatenate(program.outputs(items)), np.array(sizes), texts, notes)
 
 
 def plan_language(size: int, budget: Budget, machine: Machine, model: str | None = None) -> Plan:

@@ -12,12 +12,13 @@ from learnt.errors import DataError, ImageError, ProgramError
 from learnt.runner.masks import MaskProgram
 from learnt.runner.program import Program
 from learnt.runner.text import percent, shown
-from learnt.training.metrics import Evaluation
+from learnt.training.measured import Measured, of_masks
 from learnt.training.overlap import counted, of_overlap
+from learnt.training.tasks.files import named
 
 
-def measure_masks(program: Program, source: Path) -> tuple[Evaluation, list[str]]:
-    """The program's mean IoU on every picture of a source, and notes of what was left out.
+def measure_masks(program: Program, source: Path) -> Measured:
+    """The program's masks on every picture of a source, and notes of what was left out.
 
     Masks must hold the numbers or colours of those the program learnt from; pixels of others are
     not counted. The baseline gives every pixel the source's own commonest class.
@@ -27,6 +28,7 @@ def measure_masks(program: Program, source: Path) -> tuple[Evaluation, list[str]
     legend = _legend(program)
     pairs, bad, _ = find_pairs(source)
     counts: list[Any] = []
+    names: list[str] = []
     unknown = pixels = 0
     for pair in pairs:
         try:
@@ -41,6 +43,7 @@ def measure_masks(program: Program, source: Path) -> tuple[Evaluation, list[str]
         truth = legend.numbers(levels)
         unknown += int(((truth == VOID) & (levels != legend.void)).sum())
         pixels += truth.size
+        names.append(named(pair.picture, source))
         counts.append(counted(answer, truth, len(program.labels)))
     _check(bad, len(pairs), unknown, pixels, source, program.labels)
     notes = [f"left out {len(bad)} pictures: " + "; ".join(bad[:5])] if bad else []
@@ -48,7 +51,8 @@ def measure_masks(program: Program, source: Path) -> tuple[Evaluation, list[str]
         share = percent(unknown / pixels)
         notes.append(f"passed over {share} of the pixels: of classes that it does not know")
     commonest = int(np.sum(counts, axis=0).sum(axis=1).argmax())
-    return of_overlap(counts, program.labels, commonest), notes
+    found = of_overlap(counts, program.labels, commonest)
+    return of_masks(found, notes, names, np.stack(counts))
 
 
 def _check(

@@ -28,6 +28,7 @@ from learnt.runner.program import Program
 from learnt.runner.text import shown
 from learnt.training.features import LARGE_SIDE, PreparedPictures, collected
 from learnt.training.maps import BodyMaps
+from learnt.training.measured import Measured
 from learnt.training.metrics import Evaluation
 from learnt.training.overlap import counted, of_overlap
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
@@ -169,9 +170,7 @@ class Segmentation(Task[Masks]):
         )
 
     @classmethod
-    def measure(
-        cls, program: Program, source: Path, columns: dict[str, Any]
-    ) -> tuple[Evaluation, list[str]]:
+    def measure(cls, program: Program, source: Path, columns: dict[str, Any]) -> Measured:
         return measure_masks(program, source)
 
     def _masks(self, grid: int) -> Iterator[Array | str]:

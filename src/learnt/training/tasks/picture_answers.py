@@ -17,12 +17,14 @@ from learnt.engine.tensor import Tensor
 from learnt.errors import DataError
 from learnt.runner.program import Program
 from learnt.runner.text import percent, shown
-from learnt.training import scores
+from learnt.training import measured, scores
 from learnt.training.evaluations import of_labels, of_numbers
 from learnt.training.markdown import table
+from learnt.training.measured import Measured
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import Budget, Machine, Plan
 from learnt.training.tasks.classes import gathered
+from learnt.training.tasks.files import named as of_file
 from learnt.training.tasks.pictures import Pictures
 from learnt.training.tasks.task import Answers, Array, Progress, Words
 
@@ -74,12 +76,10 @@ class PictureLabels(Pictures):
         )
 
     @classmethod
-    def measure(
-        cls, program: Program, source: Path, columns: dict[str, Any]
-    ) -> tuple[Evaluation, list[str]]:
+    def measure(cls, program: Program, source: Path, columns: dict[str, Any]) -> Measured:
         examples = find_examples(source, columns.get("file"), columns.get("label"), classes=0)
         kind = SeveralLabels(separator_of([example.label for example in examples]))
-        answers, normals, notes = _answered(program, examples, kind)
+        answers, normals, names, notes = _answered(program, examples, kind, source)
         found = Counter(name for normal in normals for name in kind.names(normal))
         unknown = {name: n for name, n in found.items() if name not in program.labels}
         if unknown:
@@ -92,7 +92,9 @@ class PictureLabels(Pictures):
                 f"example in {shown(source)} has one of them"
             )
         rows = [[a.probabilities[name] for name in program.labels] for a in answers]
-        return of_each_label(np.array(rows), positive, program.labels, positive), notes
+        shares = np.array(rows)
+        evaluation = of_each_label(shares, positive, program.labels, positive)
+        return measured.of_labels(evaluation, notes, names, shares, positive, program.labels)
 
 
 class PictureNumber(Pictures):
@@ -148,17 +150,16 @@ class PictureNumber(Pictures):
         )
 
     @classmethod
-    def measure(
-        cls, program: Program, source: Path, columns: dict[str, Any]
-    ) -> tuple[Evaluation, list[str]]:
+    def measure(cls, program: Program, source: Path, columns: dict[str, Any]) -> Measured:
         examples = find_examples(source, columns.get("file"), columns.get("label"), classes=0)
         texts = [example.label for example in examples]
         column = columns.get("label") or "label"
         kind, _ = kind_of_answers(texts, column, ANumber.task)
-        answers, normals, notes = _answered(program, examples, kind)
+        answers, normals, names, notes = _answered(program, examples, kind, source)
         truth = np.array(list(map(float, normals)))
         values = np.array([answer.value for answer in answers])
-        return of_numbers(values, truth, truth, noun="pictures"), notes
+        found = of_numbers(values, truth, truth, noun="pictures")
+        return measured.of_numbers(found, notes, names, values, truth)
 
 
 def of_each_label(
@@ -177,22 +178,24 @@ def of_each_label(
 
 
 def _answered(
-    program: Program, examples: Sequence[Example], kind: Any
-) -> tuple[list[Any], list[str], list[str]]:
-    """The program's answers, the examples' own in normal form, and notes of what was left out."""
-    answers, normals, bad = [], [], []
+    program: Program, examples: Sequence[Example], kind: Any, source: Path
+) -> tuple[list[Any], list[str], list[str], list[str]]:
+    """The program's answers, the examples' own in normal form, their names, and notes of what
+    was left out."""
+    answers, normals, names, bad = [], [], [], []
     for example in examples:
         try:
             normal = kind.normal(example.label)
             answers.append(program(example.path))
             normals.append(normal)
+            names.append(of_file(example.path, source))
         except (DataError, ValueError) as error:
-            named = str(error) if isinstance(error, DataError) else f"{example.path.name}: {error}"
-            bad.append(named)
+            reason = str(error) if isinstance(error, DataError) else f"{example.path.name}: {error}"
+            bad.append(reason)
     if not answers or len(bad) > MAX_BAD * len(examples):
         raise DataError(
             f"at most a tenth of the examples may be unusable; {len(bad)} of {len(examples)} are: "
             + "; ".join(bad[:5])
         )
     notes = [f"left out {len(bad)} of {len(examples)}: " + "; ".join(bad[:5])] if bad else []
-    return answers, normals, notes
+    return answers, normals, names, notes

@@ -26,6 +26,7 @@ from learnt.runner.program import Program
 from learnt.runner.text import shown
 from learnt.training.evaluations import of_classes
 from learnt.training.features import BodyFeatures, Inputs, PreparedPictures, decoded
+from learnt.training.measured import Measured
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
 from learnt.training.tasks.classes import gathered, softmax
@@ -175,9 +176,7 @@ class Pictures(Task[Images]):
         )
 
     @classmethod
-    def measure(
-        cls, program: Program, source: Path, columns: dict[str, Any]
-    ) -> tuple[Evaluation, list[str]]:
+    def measure(cls, program: Program, source: Path, columns: dict[str, Any]) -> Measured:
         return measure_files(program, source, columns.get("file"), columns.get("label"))
 
 

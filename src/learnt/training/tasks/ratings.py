@@ -21,7 +21,9 @@ from learnt.program.pack import Check
 from learnt.runner.program import Program
 from learnt.runner.ratings import RatingProgram
 from learnt.runner.text import shown
+from learnt.training import measured
 from learnt.training.evaluations import of_numbers
+from learnt.training.measured import Measured
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
 from learnt.training.ranking import Ranking, differences
@@ -139,9 +141,7 @@ class RatingsTask(Task[Ratings]):
         )
 
     @classmethod
-    def measure(
-        cls, program: Program, source: Path, columns: dict[str, Any]
-    ) -> tuple[Evaluation, list[str]]:
+    def measure(cls, program: Program, source: Path, columns: dict[str, Any]) -> Measured:
         assert isinstance(program, RatingProgram)
         notes: list[str] = []
         named = {what: columns.get(what) for what in ("user", "item", "rating")}
@@ -158,7 +158,10 @@ class RatingsTask(Task[Ratings]):
         if strangers:
             notes.append(f"{strangers:,} users are not known: the mean of all users stands in")
         answers = np.array([answer.value for answer in program.batch(kept)], np.float32)
-        return of_numbers(answers, targets[known], targets[known], noun="ratings"), notes
+        truth = targets[known]
+        found = of_numbers(answers, truth, truth, noun="ratings")
+        names = [f"user {user}, item {item}" for user, item in kept]
+        return measured.of_numbers(found, notes, names, answers, truth)
 
     def _ends(self) -> tuple[float, float]:
         """The least and the most rating of train."""

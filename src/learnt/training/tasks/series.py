@@ -30,8 +30,10 @@ from learnt.program.pack import Check
 from learnt.runner.program import Program
 from learnt.runner.series import Reading
 from learnt.runner.text import shown
+from learnt.training import measured
 from learnt.training.evaluations import of_classes
 from learnt.training.features import array_in_a_file
+from learnt.training.measured import Measured
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
 from learnt.training.tasks.classes import gathered, softmax
@@ -145,9 +147,7 @@ class SeriesClasses(Task[Series]):
         )
 
     @classmethod
-    def measure(
-        cls, program: Program, source: Path, columns: dict[str, Any]
-    ) -> tuple[Evaluation, list[str]]:
+    def measure(cls, program: Program, source: Path, columns: dict[str, Any]) -> Measured:
         return measure_series(program, source, columns.get("label"))
 
     def _write(self, graph: Graph, name: str) -> str:
@@ -191,18 +191,20 @@ def nearest_neighbour(train: Array, targets: Indices, series: Array) -> Indices:
     return found
 
 
-def measure_series(
-    program: Program, source: Path, label: str | None
-) -> tuple[Evaluation, list[str]]:
-    """The program's accuracy on every series of a source; the baseline is its commonest class."""
+def measure_series(program: Program, source: Path, label: str | None) -> Measured:
+    """The program's answers on every series of a source; the baseline is its commonest class."""
     numbers = {name: number for number, name in enumerate(program.labels)}
     notes: list[str] = []
     targets: list[int] = []
     unknown: set[str] = set()
+    names: list[str] = []
+    every = [0]  # series, as they come
 
     def known() -> Iterator[Any]:
         for one in files_of(source, label):
+            every[0] += 1
             if one.label in numbers:
+                names.append(f"series {every[0]}")
                 targets.append(numbers[one.label])
                 yield one.row
             else:
@@ -217,8 +219,9 @@ def measure_series(
         )
     if unknown:
         notes.append(f"passed over series of classes that the program does not know: {some}")
-    truth = np.array(targets)
-    return of_classes(np.array(found), truth, program.labels, truth, noun="series"), notes
+    shares, truth = np.array(found), np.array(targets)
+    evaluation = of_classes(shares, truth, program.labels, truth, noun="series")
+    return measured.of_classes(evaluation, notes, names, shares.argmax(1), truth)
 
 
 def plan_series(

@@ -33,6 +33,7 @@ from learnt.runner.text import shown
 from learnt.training.augment import shifted_and_masked
 from learnt.training.evaluations import of_classes
 from learnt.training.features import collected
+from learnt.training.measured import Measured
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
 from learnt.training.tasks.classes import gathered, softmax
@@ -142,9 +143,7 @@ class SoundClasses(Task[Sounds]):
         )
 
     @classmethod
-    def measure(
-        cls, program: Program, source: Path, columns: dict[str, Any]
-    ) -> tuple[Evaluation, list[str]]:
+    def measure(cls, program: Program, source: Path, columns: dict[str, Any]) -> Measured:
         return measure_files(program, source, columns.get("file"), columns.get("label"))
 
 

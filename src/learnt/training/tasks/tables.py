@@ -32,8 +32,10 @@ from learnt.runner.program import Program
 from learnt.runner.rows import open_rows
 from learnt.runner.tables import Odd, TableProgram, row_of
 from learnt.runner.text import shown
+from learnt.training import measured
 from learnt.training.evaluations import of_classes, of_numbers
 from learnt.training.markdown import table
+from learnt.training.measured import Measured
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
 from learnt.training.tasks.classes import gathered, softmax
@@ -141,9 +143,7 @@ class Rows(Task[Table]):
         return Words(self.question(), LIMITS, details=details, counts=self.counts())
 
     @classmethod
-    def measure(
-        cls, program: Program, source: Path, columns: dict[str, Any]
-    ) -> tuple[Evaluation, list[str]]:
+    def measure(cls, program: Program, source: Path, columns: dict[str, Any]) -> Measured:
         assert isinstance(program, TableProgram), "its task is one of tables"
         return measure_table(program, source, columns.get("label"))
 
@@ -291,10 +291,8 @@ def plan_table(rows: int, numbers: int, sizes: list[int], budget: Budget, machin
     )  # fmt: skip
 
 
-def measure_table(
-    program: TableProgram, source: Path, label: str | None
-) -> tuple[Evaluation, list[str]]:
-    """A program's figures on a labelled table, read in parts; the baseline is the table's own."""
+def measure_table(program: TableProgram, source: Path, label: str | None) -> Measured:
+    """A program's answers on a labelled table, read in parts; the baseline is the table's own."""
     label = label or program.label
     truth: list[Any] = []
     outputs: list[Array] = []
@@ -313,17 +311,7 @@ def measure_table(
             outputs += program.outputs(read)
             truth += [row[label] for row in chunk]
         notes = [*rows.notes, *odd.notes()]
-    found = np.array(outputs, np.float32)
-    if program.labels:
-        places = {name: number for number, name in enumerate(program.labels)}
-        numbers = np.array([places.get(label_text(cell) or "", -1) for cell in truth])
-        kept = numbers >= 0
-        targets = numbers[kept]
-    else:
-        column = Number({"name": label})
-        numbers = np.array([column.read(cell)[0][0] for cell in truth])
-        kept = np.isfinite(numbers)
-        targets = numbers[kept]
+    targets, kept = _truth(program, label, truth)
     if not kept.any():
         raise DataError(f"no row of {shown(source)} has a label that the program knows")
     if not kept.all():
@@ -332,6 +320,21 @@ def measure_table(
             f"passed over {(~kept).sum():,} rows with labels that the program does not know: "
             + ", ".join(sorted(unknown)[:5])
         )
+    names, found = [f"row {at + 1}" for at in np.flatnonzero(kept)], np.array(outputs, np.float32)
+    found, targets = found[kept], targets[kept]
     if program.labels:
-        return of_classes(found[kept], targets, program.labels, targets, noun="rows"), notes
-    return of_numbers(found[kept, 0], targets, targets, noun="rows"), notes
+        classes = of_classes(found, targets, program.labels, targets, noun="rows")
+        return measured.of_classes(classes, notes, names, found.argmax(1), targets)
+    values = of_numbers(found[:, 0], targets, targets, noun="rows")
+    return measured.of_numbers(values, notes, names, found[:, 0], targets)
+
+
+def _truth(program: TableProgram, label: str, cells: list[Any]) -> tuple[Array, Array]:
+    """The labels' cells as class numbers or as numbers, and which of them the program knows."""
+    if program.labels:
+        places = {name: number for number, name in enumerate(program.labels)}
+        classes = np.array([places.get(label_text(cell) or "", -1) for cell in cells])
+        return classes, classes >= 0
+    column = Number({"name": label})
+    numbers = np.array([column.read(cell)[0][0] for cell in cells])
+    return numbers, np.isfinite(numbers)

@@ -20,6 +20,7 @@ from learnt.engine.tensor import Tensor
 from learnt.models.rounding import round_weights
 from learnt.program.pack import Check
 from learnt.runner.program import Program
+from learnt.training.measured import Measured
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import Budget, Machine, Plan
 
@@ -105,10 +106,8 @@ class Task(ABC, Generic[Data]):
 
     @classmethod
     @abstractmethod
-    def measure(
-        cls, program: Program, source: Path, columns: dict[str, Any]
-    ) -> tuple[Evaluation, list[str]]:
-        """A finished program's metric on every example of a source, and notes.
+    def measure(cls, program: Program, source: Path, columns: dict[str, Any]) -> Measured:
+        """What a finished program says of every example of a source, and what that comes to.
 
         `columns` are the options of the kind's data that were given.
         """

@@ -22,7 +22,9 @@ from learnt.program.pack import Check
 from learnt.runner.program import Program
 from learnt.runner.text import shown
 from learnt.runner.texts import TextProgram
+from learnt.training import measured
 from learnt.training.evaluations import of_classes
+from learnt.training.measured import Measured
 from learnt.training.metrics import Evaluation
 from learnt.training.plan import OVERHEAD, Budget, Machine, Plan, Recipe, chosen, fitting
 from learnt.training.tasks.classes import gathered, softmax
@@ -138,15 +140,14 @@ class TextClasses(Task[Texts]):
         )
 
     @classmethod
-    def measure(
-        cls, program: Program, source: Path, columns: dict[str, Any]
-    ) -> tuple[Evaluation, list[str]]:
+    def measure(cls, program: Program, source: Path, columns: dict[str, Any]) -> Measured:
         assert isinstance(program, TextProgram), "its task is one of texts"
         notes: list[str] = []
         text = columns.get("text") or None
         _, rows = read_rows(source, text, columns.get("label"), None, notes)
         numbers = {name: number for number, name in enumerate(program.labels)}
-        known = [row for row in rows if row.label in numbers and row.text.strip()]
+        places = [i for i, row in enumerate(rows) if row.label in numbers and row.text.strip()]
+        known = [rows[place] for place in places]
         if not known:
             raise DataError(
                 f"the program knows the classes {', '.join(map(shown, program.labels[:10]))}; "
@@ -162,7 +163,10 @@ class TextClasses(Task[Texts]):
             some = known[at : at + MEASURED]
             found += program.outputs([program.read(row.text) for row in some])
         truth = np.array([numbers[row.label] for row in known])
-        return of_classes(np.array(found), truth, program.labels, truth, noun="texts"), notes
+        shares = np.array(found)
+        evaluation = of_classes(shares, truth, program.labels, truth, noun="texts")
+        names = [f"text {at + 1}: {rows[at].text.strip()[:50]}" for at in places]
+        return measured.of_classes(evaluation, notes, names, shares.argmax(1), truth)
 
 
 def letter_limit(lengths: Indices, classes: int) -> int:
