@@ -94,3 +94,18 @@ def test_the_runner_in_an_old_program_still_runs(unpacked: Path) -> None:
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout == "ok: 3 inputs, the same answers as when trained\n"
+
+
+def test_verify_knows_the_runner_of_an_old_program(
+    old: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, _ = old
+    assert main(["verify", str(file), "--selftest"]) == 0
+    version = file.parent.name
+    assert f"byte for byte those of learnt {version}" in capsys.readouterr().out
+
+
+def test_an_old_program_becomes_a_page(old: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    file, _ = old
+    assert main(["page", str(file), "-o", str(tmp_path / "page.html")]) == 0
+    assert (tmp_path / "page.html").stat().st_size > 1_000_000

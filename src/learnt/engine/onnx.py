@@ -101,7 +101,10 @@ class Graph:
             kind = helper.np_dtype_to_tensor_dtype(spec[1])
             return helper.make_tensor_value_info(spec[0], kind, spec[2])
 
-        nodes = [helper.make_node(n.kind, n.inputs, n.outputs, **n.attributes) for n in self.nodes]
+        nodes = [  # named, as ONNX Runtime 1.20 makes the names of what it fuses from theirs
+            helper.make_node(n.kind, n.inputs, n.outputs, f"{n.kind}_{i}", **n.attributes)
+            for i, n in enumerate(self.nodes)
+        ]
         used = {name for n in self.nodes for name in n.inputs} | {spec[0] for spec in self.outputs}
         weights = [
             numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), key)
