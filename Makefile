@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint types bench docs release-hash clean
+.PHONY: demo test lint types bench docs fuzz release-hash clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -36,6 +36,9 @@ bench: .venv/installed-dev
 
 docs: .venv/installed-dev
 	$(BIN)/python docs/generate.py
+
+fuzz: .venv/installed-dev
+	$(BIN)/python -m tests.fuzz
 
 release-hash: .venv/installed-dev
 	$(BIN)/python -m learnt.program.known

@@ -1,0 +1,116 @@
+"""What a graph or a tokenizer may take of memory and time, at most."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from onnx import numpy_helper
+
+from learnt.errors import ProgramError
+from learnt.runner.archive import read_archive
+from learnt.runner.session import Session
+from learnt.runner.wordpieces import Tokenizer, check_tokenizer
+from tests.hostile.child import highest
+from tests.hostile.graphs import LAST, model, node
+
+LONG = """
+import sys, numpy, threading
+from learnt.runner import watch, session
+from learnt.runner.session import Session
+watch.SECONDS, watch.TICK, watch.MORE = 0.3, 0.05, float(sys.argv[2])
+if sys.argv[2] != "inf":
+    watch.may_end_process()
+try:
+    Session(open(sys.argv[1], "rb").read()).run({"images": numpy.zeros((1, 3, 3, 1), "uint8")})
+except Exception as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+"""
+
+
+def squares(size: int, times: int, folder) -> str:
+    """A graph that multiplies large matrices again and again: minutes of work, if it may."""
+    nodes = [node("Cast", ["images"], ["f"], to=1), node("ReduceSum", ["f"], ["s"], keepdims=0),
+             node("Add", ["row", "s"], ["r"]), node("MatMul", ["column", "r"], ["v0"])]  # fmt: skip
+    nodes += [node("MatMul", [f"v{n}", "v0"], [f"v{n + 1}"]) for n in range(times)]
+    nodes += [node("Identity", [f"v{times}"], ["big"]), *LAST]
+    ones = np.full((1, size), 1 / size, np.float32)
+    found = model(nodes, [("row", ones), ("column", ones.T.copy())])
+    file = folder / "long.onnx"
+    file.write_bytes(found.SerializeToString())
+    return str(file)
+
+
+def test_a_run_that_takes_too_long_is_stopped_between_two_operators(tmp_path):
+    command = [sys.executable, "-c", LONG, squares(1500, 400, tmp_path), "inf"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1
+    assert "ProgramError: the program's graph cannot be run" in done.stderr
+    assert "terminate flag" in done.stderr
+
+
+def test_a_command_line_ends_itself_where_one_operator_has_no_end(tmp_path):
+    command = [sys.executable, "-c", LONG, squares(9000, 3, tmp_path), "0.2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the program's graph has no end in ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_all_graphs_of_a_process_together_have_a_bound_of_memory():
+    before = highest()
+    sizes = numpy_helper.from_array(np.array([1500 * 2**20]), "sizes")  # 6 GB of float32
+    one = numpy_helper.from_array(np.ones(1, np.float32), "one")
+    graph = model([node("Expand", ["one", "sizes"], ["big"]), *LAST], [sizes, one])
+    session = Session(graph.SerializeToString())
+    with pytest.raises(ProgramError, match="Available memory of"):
+        session.run({"images": np.zeros((1, 2, 2, 1), np.uint8)})
+    assert highest() - before < 2**29
+
+
+@pytest.fixture(scope="module")
+def words(small) -> dict:
+    return json.loads(read_archive(small["texts"]).members["assets/words.json"])
+
+
+BACKTRACKING = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated",
+                "invert": False}  # fmt: skip
+IN_SEQUENCE = {"type": "Sequence", "pretokenizers": [BACKTRACKING]}
+MANY = [{"id": n, "content": f"w{n}"} for n in range(5000)]
+TOKENS = {
+    "a pattern that never ends": {"pre_tokenizer": BACKTRACKING},
+    "patterns in a sequence": {"pre_tokenizer": IN_SEQUENCE},
+    "a normalizer that replaces": {"normalizer": {"type": "Replace", "pattern": {"Regex": "(a*)*b"},
+                                                  "content": "x" * 10**6}},
+    "a decoder of patterns": {"decoder": {"type": "Replace", "pattern": {"String": ""},
+                                          "content": "x"}},
+    "a special word of a million letters": {"added_tokens": [{"id": 3, "content": "x" * 10**6}]},
+    "a special word of none": {"added_tokens": [{"id": 3, "content": ""}]},
+    "too many special words": {"added_tokens": MANY},
+    "special words that are none": {"added_tokens": [7]},
+    "a template that adds a million": {"post_processor": {"type": "TemplateProcessing", "single": [
+        {"Sequence": {"id": "A", "type_id": 0}}], "pair": [], "special_tokens": {
+        "[CLS]": {"id": "[CLS]", "ids": [1] * 10**6, "tokens": ["a"] * 10**6}}}},
+    "another model": {"model": {"type": "Unigram", "vocab": [["a", 0.0]], "unk_id": 0}},
+    "no vocabulary": {"model": {"type": "WordLevel", "vocab": {}, "unk_token": "x"}},
+    "numbers that are none": {"model": {"type": "WordLevel", "vocab": {"a": -1, "b": 2**70}}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", TOKENS)
+def test_a_tokenizer_that_could_take_for_ever_is_refused(words, what):
+    check_tokenizer(words)
+    with pytest.raises(ProgramError):
+        Tokenizer(json.dumps({**words, **TOKENS[what]}).encode(), 64)
+
+
+def test_padding_and_cutting_that_the_file_asks_for_are_not_done(words):
+    asked = {
+        "padding": {"strategy": {"Fixed": 10**9}, "direction": "Right", "pad_to_multiple_of": None,
+                    "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
+        "truncation": {"direction": "Right", "max_length": 10**9, "strategy": "LongestFirst",
+                       "stride": 0},
+    }  # fmt: skip
+    numbers = Tokenizer(json.dumps({**words, **asked}).encode(), 10)("a b " * 100)
+    assert len(numbers) == 10
