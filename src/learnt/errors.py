@@ -77,5 +77,5 @@ class MissingDependencyError(LearntError):
     exit_code = 3
 
     def __init__(self, *packages: str) -> None:
-        names = " ".join(packages)
-        super().__init__(f"{names} must be installed: python3 -m pip install {names}")
+        install = f"python3 -m pip install {' '.join(packages)}"
+        super().__init__(f"{' and '.join(packages)} must be installed: {install}")

@@ -265,3 +265,14 @@ def test_a_label_that_is_infinite_everywhere_is_refused(
     rows = "".join(f"{i},{words[i % 2]}\n" for i in range(100))
     (here / "t.csv").write_text(f"a,label\n{rows}")
     assert "the label 'label' is infinite in every row" in refused("train", "t.csv")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such files there")
+@pytest.mark.parametrize("kind", [None, "table", "series", "corpus"])
+@pytest.mark.parametrize("ending", ["", ".csv", ".txt"])
+def test_a_pipe_is_no_source_and_nobody_waits_for_it(
+    refused: Refused, here: Path, ending: str, kind: str | None
+) -> None:
+    os.mkfifo(here / f"pipe{ending}")
+    message = refused("train", f"pipe{ending}", *(["--task", kind] if kind else []))
+    assert "is neither a folder nor an ordinary file" in message

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from learnt.cli.main import main
 from tests.cli.conftest import Cli, Done
 from tests.pictures import png_saying
 
@@ -191,6 +192,15 @@ def test_a_long_sound_is_heard_in_part_and_that_is_said(answer: Answer, here: Pa
     done = answer("languages", "long.wav", "whole.wav")
     assert done.code == 0
     assert done.err.splitlines() == ["note: only the loudest 0.3 s of 30 s were heard"]
+
+
+@pytest.mark.parametrize("text", ["UTF-16 \N{SNOWMAN}", "a", ""])
+def test_a_text_is_no_sound_and_no_library_says_so_by_itself(
+    programs: Path, here: Path, capfd: pytest.CaptureFixture[str], text: str
+) -> None:
+    (here / "text.wav").write_bytes(text.encode("utf-16"))
+    assert main(["run", str(programs / "languages.pyz"), "text.wav"]) == 2
+    assert capfd.readouterr().err == "error: text.wav is no sound but text\n"
 
 
 def test_options_of_a_writing_program_are_checked_before_anything_is_written(

@@ -26,6 +26,10 @@ def guess(source: Any, kind: str | None = None, **columns: Any) -> tuple[type[So
     look = Look(source, given)
     if look.path is not None and not os.path.exists(look.path):  # which never raises
         raise DataError(f"{shown(look.path)} does not exist: {HELP}")
+    if look.path is not None and not (look.is_folder or os.path.isfile(look.path)):
+        raise DataError(  # it is read several times, which a pipe cannot be
+            f"{shown(look.path)} is neither a folder nor an ordinary file: save what it gives first"
+        )
     if kind is not None:
         return _checked(kind_of_data(kind), given), "you said so"
     for name in KINDS:

@@ -5,6 +5,7 @@ OGG, MP3 and more are read by `soundfile`; without it, WAV files of whole number
 library.
 """
 
+import codecs
 import io
 import math
 import os
@@ -104,6 +105,7 @@ class Header:
 def header(file: BinaryIO, label: str) -> Header:
     """A sound's length and form by its header; SoundError where it cannot be one."""
     library = _soundfile()
+    _check_beginning(file, label)
     if library is None:
         heard, rate = _wave(file, label)
         return Header(len(heard) / rate, rate, 1)
@@ -202,6 +204,7 @@ def _place(file: BinaryIO) -> Any:
 
 def _decoded(file: BinaryIO, label: str) -> tuple[Wave, int]:
     library = _soundfile()
+    _check_beginning(file, label)
     if library is None:
         return _wave(file, label)
     try:
@@ -213,6 +216,14 @@ def _decoded(file: BinaryIO, label: str) -> tuple[Wave, int]:
     except Exception as error:
         raise _unreadable(error, label) from None
     return np.concatenate(parts) if parts else np.empty(0, np.float32), rate
+
+
+def _check_beginning(file: BinaryIO, label: str) -> None:
+    """UTF-16 begins as an MP3 could, and its reader would write to standard error by itself."""
+    begins = file.read(2)
+    file.seek(0)
+    if begins == codecs.BOM_UTF16_LE:
+        raise SoundError(f"{label} is no sound but text")
 
 
 def _wave(file: BinaryIO, label: str) -> tuple[Wave, int]:
