@@ -137,7 +137,8 @@ def _text(loads: list[Load]) -> str:
 
 
 def _load(port: int, clients: int, script: Path, seconds: int) -> Load:
-    command = ["wrk", "--latency", "-t1", f"-c{clients}", f"-d{seconds}s", "-s", str(script),
+    command = ["wrk", "--latency", "--timeout", "20s", "-t1", f"-c{clients}",
+               f"-d{seconds}s", "-s", str(script),
                f"http://127.0.0.1:{port}/run"]  # fmt: skip
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:

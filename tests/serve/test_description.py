@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).parents[2]
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 
 
-@pytest.mark.parametrize("name", ["digits", "texts", "adult"])
+@pytest.mark.parametrize("name", ["digits", "texts", "adult", "gestures"])
 def test_schemathesis_finds_nothing(servers, name, tmp_path):
     url = f"http://127.0.0.1:{servers[name].port}/openapi.json"
     options = ["--max-examples", EXAMPLES, "--seed", 1, "--checks", "all", "--no-color",

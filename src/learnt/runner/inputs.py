@@ -321,6 +321,7 @@ class Series(Inputs):
     """A series of numbers, or one a channel."""
 
     limit = 32 * 2**20
+    most = 1e30  # of a number, either way: the graph squares them in 32 bits
 
     def job(self, value: Any, wanted: str = JSON) -> Job:
         """The numbers in an object of JSON; null is missing."""
@@ -329,13 +330,15 @@ class Series(Inputs):
         for row in rows:
             if not isinstance(row, list) or not all(n is None or is_number(n) for n in row):
                 raise DataError("'series' must be a list of numbers (null: missing), or of lists")
+            if any(n is not None and abs(n) > self.most for n in row):
+                raise DataError(f"a number of a series must be at most {self.most:g}, or missing")
         return Job(lambda: self.program.read(as_array(numbers, rows)), as_json)
 
     def schema(self) -> Schema:
         """An object with the numbers."""
         channels = self.program.channels
-        row: Schema = {"type": "array", "items": {"type": ["number", "null"]},
-                       "contains": {"type": "number"}}  # fmt: skip
+        number = {"type": ["number", "null"], "minimum": -self.most, "maximum": self.most}
+        row: Schema = {"type": "array", "items": number, "contains": {"type": "number"}}
         every = {"type": "array", "items": row, "minItems": channels, "maxItems": channels}
         about = f"{channels} channels; any length, {self.program.length} is what was learnt"
         shape = {"oneOf": [row, every]} if channels == 1 else every
