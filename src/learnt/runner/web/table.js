@@ -46,10 +46,15 @@ const said = (row) =>
 
 // One row: a form.
 
+/** A number of a hint, as people write it. */
+const plainly = (value) =>
+  Math.abs(value) < 1e5 ? learnt.number(value) : value.toLocaleString("en");
+
+/** What numbers a column had in training. */
 const range = ({ low, high, median }) =>
   low === undefined
     ? "a number"
-    : `${learnt.number(low)} to ${learnt.number(high)}, typically ${learnt.number(median)}`;
+    : `${plainly(low)} to ${plainly(high)}, typically ${plainly(median ?? low)}`;
 
 /** A list that opens, or a field that suggests. */
 function choices(id, values) {
