@@ -1,8 +1,9 @@
 """A class for every pixel: scenes to a program, three seeds; and several labels, and a number.
 
-The peer of a step of training is PyTorch eager, on the very same models: their files are read
-with PyTorch's names in the place of the engine's. (fastai's `unet_learner` takes a ResNet
-through all of its layers in every step: minutes an epoch on two cores.)
+The peer of the whole, where an interpreter that has it is given, is fastai's `unet_learner` on the
+very same pictures with the same body (`masks_fastai.py`); once, as it takes minutes an epoch. The
+peer of a step of training is PyTorch eager, on the very same models: their files are read with
+PyTorch's names in the place of the engine's.
 """
 
 import inspect
@@ -17,6 +18,7 @@ import numpy as np
 import learnt as library
 import learnt.engine
 from benchmarks.timing import Peers, Row, Times, in_turns
+from benchmarks.timing import command as command_of
 from benchmarks.timing import learnt as command
 from learnt.models import convnet, decoder, unet
 from learnt.models.efficientnet import map_shapes
@@ -61,7 +63,18 @@ def rows(folder: Path, peers: Peers) -> list[Row]:
         found = [_trained(source / table, folder, *options, "--seed", seed) for seed in SEEDS]
         text = f"{Times([f['seconds']['total'] for f in found]).text()}; {_figures(found)}"
         every.append(Row(name, text, "", "", "", None))
+    if peers.fastai:
+        every.insert(1, _fastai(source, peers.fastai, cold))
     return every + [_step(name) for name in ("decoder", "unet")]
+
+
+def _fastai(source: Path, python: str, ours: list[dict[str, Any]]) -> Row:
+    """The peer on the same train and test pictures, once."""
+    script = Path(__file__).with_name("masks_fastai.py")
+    found = json.loads(command_of(python, script, source)())
+    value, theirs = statistics.median(report["value"] for report in ours), found["value"]
+    said = f"fastai's unet_learner {Times([found['seconds']]).text()}; mean IoU {theirs:.3f}"
+    return Row("the same", f"mean IoU {value:.3f}", said, f"{value - theirs:+.3f}", "", None)
 
 
 def _trained(source: Path, folder: Path, *options: object) -> dict[str, Any]:
