@@ -96,8 +96,10 @@ function cells(line) {
 }
 
 function table(lines) {
-  const [head, , ...rows] = lines.map(cells);
-  const row = (texts, tag) => make("tr", {}, ...texts.map((t) => make(tag, {}, ...inline(t))));
+  const [head, rule, ...rows] = lines.map(cells);
+  const side = (at) => ({ className: /-:$/.test(rule[at]) ? "number" : "" });
+  const row = (texts, tag) =>
+    make("tr", {}, ...texts.map((t, at) => make(tag, side(at), ...inline(t))));
   return make(
     "div",
     { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "A table of the card" },
