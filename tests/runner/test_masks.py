@@ -162,7 +162,9 @@ def test_a_graph_that_gives_no_class_numbers_is_refused(mask_program, picture, n
     graph.outputs.append((filled, np.dtype(np.float32), shape[:3]))
     data = changed(mask_program, {"model.onnx": graph.proto().SerializeToString()})
     program = program_of(parse_archive(data, "it"))
-    with pytest.raises(ProgramError, match="does not give a class number a pixel"):
+    with pytest.raises(
+        ProgramError, match=r"does not give a class number a pixel|what is no number"
+    ):
         program(picture)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 import learnt
@@ -146,12 +146,13 @@ def graph(inputs: int = 1, labels: int = 10, kind: int = TensorProto.FLOAT) -> b
     answer = helper.make_tensor_value_info("y", kind, ["n", labels])
     nodes = [
         helper.make_node("Shape", ["images"], ["n"], start=0, end=1),
-        helper.make_node("Constant", [], ["k"], value_ints=[labels]),
         helper.make_node("Concat", ["n", "k"], ["shape"], axis=0),
-        helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
+        helper.make_node("Expand", ["zero", "shape"], ["zeros"]),
         helper.make_node("Cast", ["zeros"], ["y"], to=kind),
     ]
-    made = helper.make_graph(nodes, "g", entries, [answer])
+    numbers = {"k": np.array([labels]), "zero": np.zeros(1, np.float32)}
+    weights = [numpy_helper.from_array(array, name) for name, array in numbers.items()]
+    made = helper.make_graph(nodes, "g", entries, [answer], weights)
     opsets = [helper.make_opsetid("", 18)]
     return helper.make_model(made, opset_imports=opsets, ir_version=9).SerializeToString()
 
@@ -174,7 +175,8 @@ def test_a_graph_of_the_right_shape_is_run(program_file, tmp_path):
         (graph(kind=TensorProto.STRING), "does not give what its manifest says"),
         (graph(kind=TensorProto.INT64), "does not give what its manifest says"),
         (onnx.ModelProto(ir_version=9).SerializeToString(), "must have one graph"),
-        (graph().replace(b"Concat", b"Concap"), "cannot be loaded"),
+        (graph().replace(b"Concat", b"Concap"), "the operator 'Concap': not known"),
+        (graph().replace(b"Concat", b"MatMul"), "cannot be loaded"),
         (b"not a graph", "damaged"),
     ],
 )
