@@ -54,7 +54,12 @@ class Tokenizer:
 
     def __call__(self, text: str) -> list[int]:
         """The numbers of a text's words."""
-        ids: list[int] = self._library.encode(text).ids
+        try:
+            ids: list[int] = self._library.encode(text).ids
+        except (KeyboardInterrupt, SystemExit, MemoryError):
+            raise
+        except BaseException as error:  # the library panics, which is no Exception
+            raise ProgramError(f"its tokenizer cannot be used: {shown(error)}") from None
         return ids
 
 
@@ -75,6 +80,9 @@ def check_tokenizer(found: object) -> None:
         and all(type(n) is int and 0 <= n < MAX_VOCABULARY for n in vocabulary.values()),
         f"its vocabulary must have up to {MAX_VOCABULARY:,} words, each with a number",
     )
+    assert isinstance(vocabulary, dict)
+    unknown = model.get("unk_token")
+    _need(isinstance(unknown, str) and unknown in vocabulary, "it has no word for unknown words")
     longest = model.get("max_input_chars_per_word", 0)
     _need(type(longest) is int and longest <= MAX_WORD, "its longest word has no bound")
     added = found.get("added_tokens", [])
