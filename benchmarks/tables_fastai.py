@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from fastai.tabular import all as tabular
 
-EPOCHS, RATE = 5, 1e-3
+EPOCHS, RATE = 10, 1e-3
 
 
 def main() -> None:
