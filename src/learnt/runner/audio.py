@@ -293,7 +293,7 @@ def _from_array(samples: npt.NDArray[Any]) -> Wave:
 def _rounded(wave: Wave, label: str) -> Samples:
     if not np.isfinite(wave).all():
         raise SoundError(f"{label} holds samples that are no numbers: replace it, or take it out")
-    samples = np.rint(wave * FULL).clip(-FULL, FULL - 1).astype(np.int16)
+    samples: Samples = np.rint(wave.clip(-1, 1) * FULL).clip(-FULL, FULL - 1).astype(np.int16)
     if not samples.any():
         raise SoundError(f"{label} is silent: there is nothing to hear")
     return samples
