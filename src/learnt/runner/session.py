@@ -15,6 +15,7 @@ from learnt.runner.watch import timed
 Array = npt.NDArray[Any]
 MEMORY = 4 * 2**30  # bytes that all graphs of a process may hold: then a run fails
 FOLDED = 2**27  # bytes of a value that is computed when a graph is loaded, once and for all
+SMALL = 2**16  # bytes of a graph whose operators end before a second thread has woken up
 
 _bounded = False
 
@@ -26,12 +27,12 @@ class Session:
     """
 
     def __init__(self, model: bytes, threads: int = 0) -> None:
-        """On so many threads; 0: as many as ONNX Runtime likes."""
+        """On so many threads; 0: one for a small graph, else as many as ONNX Runtime likes."""
         self.model = model
-        self.threads = threads
+        self.threads = threads or int(len(model) < SMALL)
         self.opened = begin(self._open)
 
-    def _open(self) -> tuple[Any, list[str], str]:
+    def _open(self) -> tuple[Any, dict[str, None], str]:
         """What runs the graph, its inputs' names, and the first result's."""
         _bound_memory()
         options = onnxruntime.SessionOptions()
@@ -46,7 +47,7 @@ class Session:
                 session = onnxruntime.InferenceSession(
                     self.model, options, providers=["CPUExecutionProvider"]
                 )
-            names = [entry.name for entry in session.get_inputs()]
+            names = dict.fromkeys(entry.name for entry in session.get_inputs())
             return session, names, session.get_outputs()[0].name
         except Exception as error:  # ONNX Runtime has no common error class
             raise ProgramError(f"the program's graph cannot be loaded: {_told(error)}") from None
@@ -54,7 +55,7 @@ class Session:
     def run(self, feeds: dict[str, Array]) -> Array:
         """The graph's first result for one batch."""
         session, inputs, result = self.opened.result()
-        if set(feeds) != set(inputs):
+        if feeds.keys() != inputs.keys():
             names = ", ".join(map(shown, inputs))
             raise ProgramError(f"the program's graph takes {names}: it is another's")
         options = onnxruntime.RunOptions()

@@ -8,8 +8,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 SECONDS = 120.0  # of one run of a graph
@@ -17,7 +15,7 @@ MORE = 60.0  # until a process that is ours ends
 TICK = 1.0
 
 _running: dict[int, tuple[float, Any]] = {}
-_state: dict[str, Any] = {"ours": False, "thread": None}
+_state = {"ours": False, "process": 0}  # the process whose runs a thread of ours looks at
 
 
 def may_end_process() -> None:
@@ -25,17 +23,22 @@ def may_end_process() -> None:
     _state["ours"] = True
 
 
-@contextmanager
-def timed(options: Any) -> Iterator[None]:
+class timed:  # noqa: N801 - used as `with timed(options):`, for every run of a graph: no generator
     """Set `options.terminate` if what is done in here takes longer than SECONDS."""
-    if _state["thread"] is None or not _state["thread"].is_alive():  # a fork has no threads
-        _state["thread"] = threading.Thread(target=_watch, daemon=True)
-        _state["thread"].start()
-    _running[id(options)] = time.monotonic(), options
-    try:
-        yield
-    finally:
-        del _running[id(options)]
+
+    __slots__ = ("options",)
+
+    def __init__(self, options: Any) -> None:
+        self.options = options
+
+    def __enter__(self) -> None:
+        if _state["process"] != os.getpid():  # a fork has no threads
+            _state["process"] = os.getpid()
+            threading.Thread(target=_watch, daemon=True).start()
+        _running[id(self.options)] = time.monotonic(), self.options
+
+    def __exit__(self, *error: object) -> None:
+        del _running[id(self.options)]
 
 
 def _watch() -> None:
