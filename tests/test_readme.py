@@ -1,8 +1,11 @@
 """What the README says is run: its Python, its shell lines, and the two commands it opens with."""
 
 import importlib.util
+import json
+import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -45,27 +48,60 @@ def test_the_python_of_the_main_job_does_what_its_comments_say(pets, capsys):
     assert (pets / "pets.pyz").stat().st_mode & 0o111
 
 
+def shell_lines() -> list[str]:
+    """The shell lines about pets, without what is said beside them."""
+    lines = [line for block in blocks("sh") for line in block.splitlines() if "cat" in line
+             or "pets" in line]  # fmt: skip
+    return [line.split("#")[0].strip() for line in lines]
+
+
+def shell(line: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        line, shell=True, capture_output=True, text=True, check=False, env=environment(),
+        timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, (line, done.stderr)
+    return done
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
 def test_the_shell_lines_of_the_main_job_and_of_the_program_run(pets):
-    lines = [
-        line.split("#")[0].strip()
-        for block in blocks("sh")
-        for line in block.splitlines()
-        if "pets" in line
-    ]
+    lines = [line for line in shell_lines() if not re.search(r"\b(serve|page|curl)\b", line)]
     assert len(lines) == 7
-    bin_folder = Path(sys.executable).parent
     for line in lines:
-        done = subprocess.run(
-            line,
-            shell=True,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**__import__("os").environ, "PATH": f"{bin_folder}:/usr/bin:/bin"},
-        )
-        assert done.returncode == 0, (line, done.stderr)
-        assert done.stdout or "--onnx" in line
+        assert shell(line).stdout or "--onnx" in line
     assert (pets / "pets.onnx").exists()
+
+
+def test_the_server_of_the_readme_answers_to_its_curl(pets, program_file):
+    shutil.copy(program_file, pets / "pets.pyz")
+    serving, by_itself, asking = (
+        next(line for line in shell_lines() if part in line)
+        for part in ("learnt serve", "--serve", "curl")
+    )
+    for line in (serving.removesuffix("&"), by_itself):
+        port = free_port()
+        server = subprocess.Popen(
+            line.replace("8000", str(port)).split(), stdout=subprocess.PIPE, text=True,
+            env=environment(),
+        )  # fmt: skip
+        assert server.stdout is not None
+        with server, server.stdout:
+            assert str(port) in server.stdout.readline()
+            answer = json.loads(shell(asking.replace("8000", str(port))).stdout)
+            server.terminate()
+            assert server.wait(60) == 0
+        assert answer["label"] == "0"  # the cat is a nought
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
 
 
 def test_the_network_of_the_readme_learns_exclusive_or():
