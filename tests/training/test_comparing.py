@@ -13,6 +13,7 @@ import learnt
 from learnt.cli.main import main
 from learnt.errors import UsageError
 from learnt.runner.program import Program
+from learnt.runner.text import counted
 from learnt.training import measured
 from learnt.training.comparing import called, compare, mcnemar, on
 from learnt.training.evaluations import of_numbers
@@ -85,7 +86,8 @@ def test_the_words_say_who_is_right_and_the_json_has_it_all(
     facts = json.loads(capsys.readouterr().out)
     a, b = facts["only_a_right"], facts["only_b_right"]
     assert (
-        f"other.pyz is right on {b} examples where digits.pyz is wrong, digits.pyz on {a}" in said
+        f"other.pyz is right on {counted(b, 'example')} where digits.pyz is wrong, digits.pyz on "
+        f"{a}" in said
     )
     assert ("more than chance" in said) == facts["more_than_chance"] == (facts["p"] < 0.05)
     assert said.count(".png") == len(facts["examples"]) <= 10

@@ -18,7 +18,7 @@ import numpy as np
 
 from learnt.errors import DataError, UsageError
 from learnt.runner.program import Program
-from learnt.runner.text import shown
+from learnt.runner.text import counted, shown
 from learnt.training import scores
 from learnt.training.markdown import wide
 from learnt.training.measured import Measured
@@ -78,15 +78,16 @@ class Comparison:
         )
         if self.exact:
             both = self.differ - left - right
-            lines.append(f"They answer differently on {self.differ:,} examples.")
+            lines.append(f"They answer differently on {counted(self.differ, 'example')}.")
             lines.append(
-                f"{b} is right on {right:,} examples where {a} is wrong, {a} on {left:,} where "
-                f"{b} is wrong{f'; on {both:,} both are wrong' if both else ''}: {self._said()}."
+                f"{b} is right on {counted(right, 'example')} where {a} is wrong, "
+                f"{a} on {left:,} where {b} is wrong"
+                f"{f'; on {both:,} both are wrong' if both else ''}: {self._said()}."
             )
         else:
             lines.append(
-                f"{b} is nearer on {right:,} examples, {a} on {left:,}. The difference of the "
-                f"metric is {self._said()}."
+                f"{b} is nearer on {counted(right, 'example')}, {a} on {left:,}. "
+                f"The difference of the metric is {self._said()}."
             )
         return "\n".join(lines)
 
@@ -167,7 +168,9 @@ def compare(
     ]
     notes = list(dict.fromkeys([*a.notes, *b.notes]))
     if n < max(len(a.names), len(b.names)):
-        notes.append(f"{max(len(a.names), len(b.names)) - n:,} examples only one can answer")
+        notes.append(
+            f"{counted(max(len(a.names), len(b.names)) - n, 'example')} only one can answer"
+        )
     return Comparison(
         names, a.evaluation.metric, n, values, a.evaluation.baseline, a.evaluation.baseline_name,
         only, differ, a.exact, p, interval,
