@@ -203,7 +203,8 @@ def test_two_hundred_at_once_are_answered_as_the_program_alone_does(
     assert 'learnt_batch_inputs_bucket{le="1"}' in sizes
 
 
-def test_html_in_a_program_stays_text(program_file, picture, tmp_path):
+def test_html_in_a_program_stays_text(program_file, picture, tmp_path, monkeypatch):
+    monkeypatch.setenv("LEARNT_HOME", str(tmp_path))  # no runtime for browsers: the plain card
     evil = "<script>alert(1)</script>"
     labels = [evil, *map(str, range(9))]
     file = tmp_path / "evil.pyz"
