@@ -1,12 +1,11 @@
 """Inputs that wait at the same time run together: a thread takes what is there.
 
 An input that comes alone is run at once; nobody ever waits for company. While a batch is run, the
-next one gathers. An input that cannot be used hurts only itself. Where a graph is so large that
-running inputs together gains nothing, each is run by itself, on as many threads as there are cores.
+next one gathers. An input that cannot be used hurts only itself. A large graph runs a few inputs
+together on all cores, or one by one where that is as good.
 """
 
 import asyncio
-import os
 import queue
 import threading
 import time
@@ -22,8 +21,9 @@ from learnt.runner.session import Session
 APART = 16 * 1024  # bytes of inputs from which it pays to read several in threads
 HELD = 64 * 2**20  # bytes of inputs, as the graph takes them, that are run together
 READERS = 2  # threads that read inputs
-TRIED = 4  # inputs, for which running them together must take
-PAYS = 0.8  # times as long as one by one, or less
+QUICK = 1e-3  # seconds: below, more threads cost more than they gain, as they wait by spinning
+TRIED = 4  # inputs, which a larger graph runs together if that is quicker than one by one
+SIDE_BY_SIDE = 2  # batches of a larger graph: inputs of one are read while the other is run
 CALLS = 4  # answers that are not made in batches, at a time
 
 
@@ -61,12 +61,11 @@ def plan_of(program: Program) -> Plan:
     if not items:
         return Plan()
     alone, together = (_seconds(program, items * count) / count for count in (1, TRIED))
-    if together < PAYS * alone:
-        # Small products gain nothing from more threads, which wait by spinning.
+    if alone < QUICK:
         program.session = Session(program.onnx, threads=1)
         program.outputs(items)
         return Plan()
-    return Plan(batch=1, workers=min(4, os.cpu_count() or 1))
+    return Plan(batch=TRIED if together < alone else 1, workers=SIDE_BY_SIDE)
 
 
 def _seconds(program: Program, items: Sequence[Any]) -> float:
