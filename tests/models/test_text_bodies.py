@@ -89,7 +89,7 @@ def test_the_engines_features_are_those_of_pytorchs_layers(minilm, ids, referenc
 
 
 def test_the_graph_in_float_gives_the_same_features(minilm, ids, reference):
-    model = minilm.export(whole_numbers=False)
+    model = dataclasses.replace(minilm, weights_as="float32").export()
     onnx_library.checker.check_model(model, full_check=True)
     np.testing.assert_allclose(run(model.SerializeToString(), ids), reference, atol=1e-5)
 
@@ -107,34 +107,54 @@ def test_sentences_that_mean_the_same_are_near(minilm, ids):
     assert very > 0.9 > dog > 0.5 > sunny
 
 
-def test_in_8_bits_the_features_point_nearly_the_same_way(minilm, ids, reference):
+def test_weights_of_8_bits_leave_the_features_nearly_as_they_are(minilm, ids, reference):
     features = run(minilm.onnx(), ids)
-    assert ((features * reference).sum(1) > 0.99).all()
-    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
+    assert ((features * reference).sum(1) > 0.998).all()
 
 
-def test_in_8_bits_a_text_does_not_depend_on_its_company_or_padding(minilm, ids):
-    together = run(minilm.onnx(), ids)
-    for row, features in zip(ids, together, strict=True):
-        alone = row[row != 0][None]
-        np.testing.assert_allclose(run(minilm.onnx(), alone)[0], features, atol=1e-5)
-
-
-def test_the_graph_in_8_bits_is_standard_safe_and_a_quarter_of_the_size(minilm):
+def test_the_graph_with_weights_of_8_bits_is_standard_safe_and_a_quarter_of_the_size(minilm):
     model = onnx_library.load_from_string(minilm.onnx())
     onnx_library.checker.check_model(model, full_check=True)
     check_graph(minilm.onnx())
-    kinds = [node.op_type for node in model.graph.node]
-    assert kinds.count("MatMulInteger") == 24  # four in each of six layers
     weights = [onnx_library.numpy_helper.to_array(w) for w in model.graph.initializer]
-    assert sum(w.size for w in weights if w.dtype == np.int8) == 6 * 1_769_472 + 30522 * 384
+    assert sum(w.size for w in weights if w.dtype == np.int8) >= 6 * 1_769_472 + 30522 * 384
     assert sum(w.size for w in weights if w.dtype == np.float32) < 330_000
     assert len(minilm.onnx()) < 24e6
 
 
-def test_no_pair_of_8_bit_products_is_too_large_for_16_bits(minilm):
+@pytest.fixture(scope="module")
+def quick(minilm: TextBody) -> TextBody:
+    """The body with products in 8 bits, too."""
+    return minilm.quicker()
+
+
+def test_in_8_bits_the_features_point_nearly_the_same_way(quick, ids, reference):
+    features = run(quick.onnx(), ids)
+    assert ((features * reference).sum(1) > 0.99).all()
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["int8", "fast"])
+def test_a_text_does_not_depend_on_its_company_or_padding(minilm, ids, kind):
+    body = dataclasses.replace(minilm, weights_as=kind)
+    together = run(body.onnx(), ids)
+    for row, features in zip(ids, together, strict=True):
+        alone = row[row != 0][None]
+        np.testing.assert_allclose(run(body.onnx(), alone)[0], features, atol=1e-5)
+
+
+def test_the_graph_in_8_bits_is_standard_and_safe(quick):
+    model = onnx_library.load_from_string(quick.onnx())
+    onnx_library.checker.check_model(model, full_check=True)
+    check_graph(quick.onnx())
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds.count("MatMulInteger") == 24  # four in each of six layers
+    assert len(quick.onnx()) < 24e6
+
+
+def test_no_pair_of_8_bit_products_is_too_large_for_16_bits(quick):
     """A CPU without VNNI adds two products in 16 bits, and would answer otherwise."""
-    model = onnx_library.load_from_string(minilm.onnx())
+    model = onnx_library.load_from_string(quick.onnx())
     weights = {w.name: onnx_library.numpy_helper.to_array(w) for w in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "MatMulInteger":

@@ -132,6 +132,16 @@ def test_with_the_body_texts_are_seen_as_a_whole_too(snippets, minilm):
     assert program.selftest() == []
 
 
+def test_asked_to_be_fast_the_program_computes_in_8_bits_if_that_is_good_enough(snippets, minilm):
+    columns = {name: [row[name] for row in snippets[::25]] for name in ("text", "label")}
+    learner = learnt.Learner(learnt.Texts(columns), weights="fast").fit(epochs=3)
+    program = learner.program()  # compared with the learner's own answers
+    fast = program.manifest["weights"]["fast"]
+    assert fast["kept"] == (fast["exact"] - fast["fast"] < 0.002)
+    assert (b"MatMulInteger" in program.onnx) == fast["kept"]
+    assert learner.evaluate("valid").value == pytest.approx(fast["fast" if fast["kept"] else "exact"])
+
+
 def test_a_handful_of_texts_in_many_languages_is_learnt():
     texts = ["好电影", "坏电影", "хороший фильм", "плохой фильм", "فيلم جيد", "فيلم سيء"]
     columns = {

@@ -1,4 +1,4 @@
-"""Linear layers and tables in 8 bits: a quarter of the size, twice the speed (MiniLM, measured).
+"""Tables and linear layers in 8 bits: products take half the time (MiniLM, measured).
 
 Weights are whole numbers with a scale for each output, made once; activations get a scale and a
 zero for each row as they come (Dettmers et al. 2022, "LLM.int8()", vector-wise quantisation), so
@@ -16,15 +16,24 @@ BYTE = 255
 UINT8, FLOAT = 2, 1  # ONNX's numbers for the types
 
 
-def quantise(graph: Graph) -> None:
-    """Put 8-bit products in place of each linear layer, and 8-bit rows into each table."""
+def quantise_products(graph: Graph) -> None:
+    """Put 8-bit products in place of each linear layer."""
     nodes, graph.nodes = graph.nodes, []
     for node in nodes:
-        known = [graph.initializers.get(name) for name in node.inputs]
-        if node.kind == "Gemm" and len(known) == 3 and known[1] is not None:
-            _product(graph, node, known[1])
-        elif node.kind == "Gather" and known[0] is not None and known[0].ndim == 2:
-            _table(graph, node, known[0])
+        weight = graph.initializers.get(node.inputs[1]) if node.kind == "Gemm" else None
+        if weight is not None and len(node.inputs) == 3:
+            _product(graph, node, weight)
+        else:
+            graph.nodes.append(node)
+
+
+def quantise_tables(graph: Graph) -> None:
+    """Put rows of 8 bits, with a scale each, into each table: a row is made floats when used."""
+    nodes, graph.nodes = graph.nodes, []
+    for node in nodes:
+        table = graph.initializers.get(node.inputs[0]) if node.kind == "Gather" else None
+        if table is not None and table.ndim == 2:
+            _table(graph, node, table)
         else:
             graph.nodes.append(node)
 

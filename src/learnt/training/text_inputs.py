@@ -20,6 +20,7 @@ from learnt.models.text_bodies import TextBody
 from learnt.models.wordbag import LetterRows, TextNetwork, WordRows
 from learnt.runner.texts import Reading, reading
 from learnt.runner.wordpieces import CHARACTERS, Tokenizer, letters
+from learnt.training.features import array_in_a_file
 from learnt.training.text_features import text_features
 
 Progress = Callable[[int, int], None]  # (done, of)
@@ -52,6 +53,7 @@ class TextInputs:
     ) -> None:
         """`at_least` is how often a word must occur; letters are left out at a limit of 0."""
         self.classes, self.letters, self.body = classes, letter_limit, body
+        self.texts, self.train = texts, train
         tokenizer, self.words = learnt_tokenizer(texts, train, at_least)
         self.assets = {"words.json": tokenizer}
         self.cutters = {"words": Tokenizer(tokenizer, WORD_LIMIT)}
@@ -61,13 +63,25 @@ class TextInputs:
         self.tables = {"words": self._words(texts, train, max(2, at_least))}
         if letter_limit:
             self.tables["letters"] = self._letters(texts, train, max(2, at_least))
-        self.features = text_features(body, texts, progress) if body else None
+        self.features = None if body is None else self._features(body, progress)
         progress(len(texts), len(texts))
 
     def batch(self, numbers: Indices) -> tuple[Array, ...]:
         """The network's inputs for some texts."""
         parts: list[Array] = [table.rows.padded(numbers) for table in self.tables.values()]
         return tuple(parts if self.features is None else [*parts, self.features[numbers]])
+
+    def quicken(self, progress: Progress) -> Callable[[], None]:
+        """Take the body with products in 8 bits from now on; gives what undoes it."""
+        assert self.body is not None, "there is a body"
+        before = self.body, self.features
+        self.body = self.body.quicker()
+        self.features = self._features(self.body, progress)
+
+        def undo() -> None:
+            self.body, self.features = before
+
+        return undo
 
     def network(self, train: Indices, targets: Indices) -> TextNetwork:
         """A new network; `targets` are those of the training texts."""
@@ -113,6 +127,25 @@ class TextInputs:
         graph.outputs.append((found.name, found.dtype, list(found.shape)))
         data: bytes = graph.proto().SerializeToString()
         return data
+
+    def _features(self, body: TextBody, progress: Progress) -> Array:
+        """The body's features of all texts.
+
+        What is held out is seen as the program will see it. A head learns as well from features
+        in 8 bits, which take half the time; so they do, where the weights are not to be exact.
+        """
+        exact = body.weights_as == "float32"
+        held = np.setdiff1d(np.arange(len(self.texts)), self.train)
+        found = array_in_a_file((len(self.texts), body.features), np.float32)
+        done = 0
+        for numbers, seen_by in ((held, body), (self.train, body if exact else body.quicker())):
+            some = [self.texts[number] for number in numbers]
+            before = done
+            found[numbers] = text_features(
+                seen_by, some, lambda now, _: progress(before + now, len(self.texts))
+            )
+            done += len(some)
+        return found
 
     def _words(self, texts: Sequence[str], train: Indices, at_least: int) -> Table:
         cut = self.cutters["words"]
