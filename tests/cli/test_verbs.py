@@ -143,6 +143,19 @@ def test_testing_says_what_it_passed_over(
     assert [f"note: {note}" for note in notes] == [first, second]
 
 
+def test_testing_on_what_a_program_learnt_from_says_so(
+    cli: Cli, digits: Path, program_file: Path, tmp_path: Path
+) -> None:
+    same = tmp_path / "same"
+    shutil.copytree(digits, same)
+    assert "these are the examples that it learnt from" in cli("test", program_file, same).err
+    compared = cli("compare", program_file, program_file, same)
+    assert compared.err.count("these are the examples that it learnt from") == 1
+    picture = min((same / "7").iterdir())
+    picture.write_bytes(picture.read_bytes() + b" ")  # another file of the same picture
+    assert cli("test", program_file, same).err == ""
+
+
 def test_info_is_the_card_or_the_manifest(cli: Cli, program_file: Path) -> None:
     done = cli("info", program_file)
     assert (done.code, done.err) == (0, "")

@@ -139,7 +139,9 @@ def test_asked_to_be_fast_the_program_computes_in_8_bits_if_that_is_good_enough(
     fast = program.manifest["weights"]["fast"]
     assert fast["kept"] == (fast["exact"] - fast["fast"] < 0.002)
     assert (b"MatMulInteger" in program.onnx) == fast["kept"]
-    assert learner.evaluate("valid").value == pytest.approx(fast["fast" if fast["kept"] else "exact"])
+    assert learner.evaluate("valid").value == pytest.approx(
+        fast["fast" if fast["kept"] else "exact"]
+    )
 
 
 def test_a_handful_of_texts_in_many_languages_is_learnt():

@@ -63,6 +63,8 @@ def _data(learner: "Learner") -> dict[str, Any]:
         "sides": {side: len(data.split[side]) for side in ("train", "valid", "test")},
         "sizes": data.sizes(),
         "division": data.division(),
+        "options": {name: value for name, value in data.options.items() if value is not None},
+        "seed": data.seed,
         "sha256": data.fingerprint(),
         "notes": notes,
     }

@@ -166,7 +166,7 @@ def compare(
     named = [
         _named(a, b, *pairs[k]) for k in _telling(np.abs(a.errors[here] - b.errors[there]), a.exact)
     ]
-    notes = list(dict.fromkeys([*a.notes, *b.notes]))
+    notes = _notes((a, b), names)
     if n < max(len(a.names), len(b.names)):
         notes.append(
             f"{counted(max(len(a.names), len(b.names)) - n, 'example')} only one can answer"
@@ -176,6 +176,18 @@ def compare(
         only, differ, a.exact, p, interval,
         named, notes,
     )  # fmt: skip
+
+
+def _notes(both: tuple[Measured, Measured], names: tuple[str, str]) -> list[str]:
+    """What is to be said of the examples, and of which program, where it is of one only."""
+    a, b = both
+    shared = [note for note in a.notes if note in b.notes]
+    return shared + [
+        f"{name}: {note}"
+        for name, one in zip(names, both, strict=True)
+        for note in one.notes
+        if note not in shared
+    ]
 
 
 def check_alike(programs: tuple[Program, Program], names: tuple[str, str]) -> None:
