@@ -77,7 +77,7 @@ def _model(learner: "Learner", words: "Words", graph: bytes) -> dict[str, Any]:
         "about": words.model,
         "parameters": sum(p.numel() for p in learner.model.parameters()),
         "bytes": len(graph),
-        "weights": learner.weights.text(),
+        "weights": learner.weights.text(body is not None),
         "epochs": len(learner.history),
         "seed": learner.seed,
         "engine": "numpy",

@@ -43,13 +43,12 @@ def _trained_on(program: Program, source: Path, n: int) -> bool:
     It is read again only where it has about as many examples as were measured, `n`; passages of
     text are measured in blocks.
     """
-    card = program.manifest.get("card")
-    data = card.get("data") if isinstance(card, dict) else None
     try:
+        data: dict[str, Any] = program.manifest["card"]["data"]
         few = n if data["kind"] == "corpus" else data["examples"] / (1 - MAX_BAD)
         if not data["examples"] <= n <= few:
             return False
         again = kind_of_data(data["kind"])(source, seed=data["seed"], **data["options"])
-        return again.fingerprint() == data["sha256"]
+        return again.fingerprint() == str(data["sha256"])
     except (LearntError, KeyError, TypeError, AttributeError, ValueError):  # a stranger's card
         return False

@@ -68,18 +68,21 @@ class Weights:
         facts["fast"] = self.fast and self.fast.as_dict()
         return {key: value for key, value in facts.items() if value not in ("", None)}
 
-    def text(self) -> str:
-        """A sentence or two for the card."""
-        return f"{self._text()} {self.fast.text()}" if self.fast else self._text()
+    def text(self, body: bool = False) -> str:
+        """A sentence or two for the card; `body`: are some of its weights a pretrained body's?"""
+        text = self._text("The weights trained here have" if body else "Its weights have")
+        if body and self.lost is not None:
+            text += " The body's have 8 bits in any case; what it makes of them was learnt from."
+        return f"{text} {self.fast.text()}" if self.fast else text
 
-    def _text(self) -> str:
+    def _text(self, they_have: str) -> str:
         if self.lost is None or self.exact is None or self.rounded is None:
             return "Its weights have 32 bits each, as was asked for."
         before, after = (figure(self.metric, value) for value in (self.exact, self.rounded))
         change = f"{self.metric} on the validation examples {after}, with 32 bits {before}"
         if self.kind == "int8":
-            return f"Its weights have 8 bits each: {change}."
-        return f"Its weights have 32 bits each, as 8 would cost too much: with 8 bits {change}."
+            return f"{they_have} 8 bits each: {change}."
+        return f"{they_have} 32 bits each, as 8 would cost too much: with 8 bits {change}."
 
 
 def known_weights(wanted: str) -> str:
