@@ -11,6 +11,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from tests.needs import needs
 
 # The same examples every time, so that a red test is a change's fault; nothing is left behind.
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None, database=None)
@@ -70,6 +71,7 @@ def novels(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The beginnings of two novels, 15,000 characters each; not to be changed."""
     import learnt
 
+    needs("apt-get")
     folder = tmp_path_factory.mktemp("data") / "novels"
     folder.mkdir()
     for name in ("emma.txt", "persuasion.txt"):
@@ -109,6 +111,7 @@ def scenes(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from learnt.data.unpack.scenes import emoji_cutouts, write_scenes
     from learnt.runner.fetch import fetched
 
+    needs("npm")
     folder = tmp_path_factory.mktemp("data") / "scenes"
     folder.mkdir()
     with fetched(dataset("scenes").carrier) as archive:

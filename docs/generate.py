@@ -9,11 +9,18 @@ import os
 import sys
 from pathlib import Path
 
-VERBS = (
-    "demo", "train", "test", "run", "info", "page", "data list", "data get", "bodies list",
-    "bodies get",
-)  # fmt: skip
 PAGE = Path(__file__).with_name("cli.md")
+
+
+def verbs() -> list[str]:
+    """Every verb, as it is typed after `learnt`."""
+    from learnt.cli.main import app
+
+    return [str(verb.name) for verb in app.registered_commands] + [
+        f"{group.name} {verb.name}"
+        for group in app.registered_groups
+        for verb in group.typer_instance.registered_commands
+    ]
 
 
 def page() -> str:
@@ -24,7 +31,7 @@ def page() -> str:
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = "90"
     try:
-        for verb in VERBS:
+        for verb in verbs():
             text = io.StringIO()
             with contextlib.redirect_stdout(text):
                 main([*verb.split(), "--help"])

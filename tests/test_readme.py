@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -127,4 +128,12 @@ def test_the_reference_of_the_command_line_is_what_the_verbs_say():
     spec = importlib.util.spec_from_file_location("generate", REPOSITORY / "docs" / "generate.py")
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
-    assert generate.PAGE.read_text() == generate.page(), "run: make docs"
+    said = generate.PAGE.read_text()
+    assert said == generate.page(), "run: make docs"
+    assert set(re.findall(r"## learnt (\w+)", said)) == set(re.findall(r"\| `learnt (\w+)", README))
+
+
+def test_the_extras_of_the_readme_are_those_that_can_be_installed():
+    (said,) = re.findall(r"'\.\[(.*)\]'", README)
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert {*said.split(","), "dev"} == set(project["optional-dependencies"])

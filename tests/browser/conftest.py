@@ -6,7 +6,6 @@ nothing is written to the console.
 
 import base64
 import itertools
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +15,8 @@ import pytest
 
 from learnt.runner.page import page_bytes
 from learnt.runner.program import Program, load
+from tests.needs import needs
 
-INSTALL = "apt-get install --no-install-recommends chromium npm"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -36,8 +35,8 @@ def browser() -> Iterator[Any]:
     """Chromium, closed when the tests of this folder are done."""
     from playwright.sync_api import sync_playwright
 
-    where = shutil.which("chromium") or shutil.which("chromium-browser")
-    _needed("Chromium", where)
+    where = shutil.which("chromium-browser") or shutil.which("chromium")
+    needs(where or "chromium")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=where, args=FLAGS)
         yield chromium
@@ -47,7 +46,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="package")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Program | Path], Path]:
     """The page of a program, or of its file, as a file; written once for each."""
-    _needed("npm", shutil.which("npm"))
+    needs("npm")
     folder, numbers, written = tmp_path_factory.mktemp("pages"), itertools.count(), {}
 
     def page_of(source: Program | Path) -> Path:
@@ -88,13 +87,6 @@ def opened(browser: Any, pages: Any) -> Iterator[Callable[..., Any]]:
     for context in contexts:
         context.close()
     assert faults == []
-
-
-def _needed(name: str, where: str | None) -> None:
-    if where is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{name} is not here: {INSTALL}")
-        pytest.skip(f"needs {name}: {INSTALL}")
 
 
 def _foreign(url: str, own: str) -> list[str]:

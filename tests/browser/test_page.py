@@ -14,6 +14,7 @@ from learnt.errors import UsageError
 from learnt.runner import page as pages_module
 from learnt.runner.page import page_bytes
 from learnt.runner.program import load
+from tests.needs import needs
 from tests.runner.crafted import changed
 
 CONTRAST = 4.5  # of text: WCAG AA
@@ -176,6 +177,7 @@ def test_without_npm_it_says_what_is_missing(program_file, tmp_path, monkeypatch
 
 
 def test_a_library_that_is_damaged_in_the_cache_is_not_used(monkeypatch, home):
+    needs("npm")
     library = pages_module.RUNTIME
     whole = library.packed()
     (file,) = home.rglob("ort.wasm.bundle.min.mjs.gz")

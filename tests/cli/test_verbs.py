@@ -1,4 +1,4 @@
-"""Every verb but train: its help, its words, and its JSON."""
+"""Every verb: its help, its words, and its JSON."""
 
 import io
 import json
@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 import learnt
+from learnt.cli.main import app
 from learnt.cli.pictures import SHADES, WIDTH, draw, side_by_side
 from learnt.data.catalogue import DATASETS
 from learnt.runner.images import decode
@@ -19,10 +20,11 @@ from learnt.version import __version__
 from tests.cli.conftest import Cli
 from tests.pictures import take
 
-VERBS = [
-    "demo", "train", "test", "compare", "run", "info", "data list", "data get", "bodies list",
-    "bodies get",
-]  # fmt: skip
+VERBS = [str(verb.name) for verb in app.registered_commands] + [
+    f"{group.name} {verb.name}"
+    for group in app.registered_groups
+    for verb in group.typer_instance.registered_commands
+]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -22,6 +22,7 @@ from learnt.data.unpack.sounds import Groups
 from learnt.data.unpack.texts import _mail
 from learnt.errors import UsageError
 from learnt.runner.fetch import fetched
+from tests.needs import needs
 
 UNKNOWN_CHARSET = """\
 Content-Type: text/plain; charset=no-such
@@ -151,6 +152,7 @@ def test_a_mail_becomes_what_a_reader_would_see(mail: str, text: str) -> None:
 
 
 def test_austen_wrote_six_novels_with_these_first_sentences() -> None:
+    needs("apt-get")
     folder = learnt.get_data("austen")
     novels = {file.stem: file.read_text(encoding="utf-8") for file in folder.iterdir()}
     assert len(novels) == 6
@@ -161,6 +163,7 @@ def test_austen_wrote_six_novels_with_these_first_sentences() -> None:
 
 
 def test_spoken_names_are_heard_in_eight_languages_and_a_word_is_in_one_group() -> None:
+    needs("apt-get")
     folder = learnt.get_data("spoken-names")
     found = rows(folder)
     assert len({row["file"] for row in found}) == len(found) == 6868

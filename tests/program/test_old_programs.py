@@ -17,6 +17,7 @@ import learnt
 from learnt.cli.main import main
 from learnt.runner.archive import TASKS
 from learnt.runner.program import Program
+from tests.needs import needs
 
 OLD = Path(__file__).parent / "old"
 KNOWN = {  # by version and name: what each said of its inputs
@@ -106,6 +107,7 @@ def test_verify_knows_the_runner_of_an_old_program(
 
 
 def test_an_old_program_becomes_a_page(old: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    needs("npm")
     file, _ = old
     assert main(["page", str(file), "-o", str(tmp_path / "page.html")]) == 0
     assert (tmp_path / "page.html").stat().st_size > 1_000_000

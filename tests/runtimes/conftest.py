@@ -1,14 +1,13 @@
 """Packages of npm for these tests: pinned, verified, unpacked; nothing of them is set up."""
 
-import os
 import platform
-import shutil
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from learnt.runner.fetch import Carrier, fetched
+from tests.needs import needs
 
 # The package's own set-up would fetch more, for GPUs, from elsewhere: it is not run.
 PACKAGES = [
@@ -37,9 +36,7 @@ PACKAGES = [
 def node_modules(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with node_modules in it. Where Node is missing the tests are passed over, except
     where all tests must run."""
-    missing = [name for name in ("node", "npm") if shutil.which(name) is None]
-    if missing and not os.environ.get("CI"):
-        pytest.skip(f"{' and '.join(missing)} must be installed")
+    needs("node", "npm")
     folder = tmp_path_factory.mktemp("node")
     for carrier in PACKAGES:
         with fetched(carrier) as file, tarfile.open(file) as archive:

@@ -21,6 +21,7 @@ from learnt.training.learner import Learner
 from learnt.training.plan import Budget, Machine
 from learnt.training.tasks.sounds import plan_sounds
 from learnt.training.testing import measure
+from tests.needs import needs
 from tests.runner.environments import bare_environment, environment
 
 LANGUAGES = ("French", "Greek", "Russian")
@@ -29,6 +30,7 @@ LANGUAGES = ("French", "Greek", "Russian")
 @pytest.fixture(scope="module")
 def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table of some 250 of the recordings: 90 words in three languages."""
+    needs("apt-get")
     folder = learnt.get_data("spoken-names")
     with (folder / "spoken-names.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["label"] in LANGUAGES]
