@@ -21,6 +21,7 @@ from learnt.training.overlap import counted, of_overlap
 from learnt.training.plan import Budget, Machine
 from learnt.training.tasks.masks import class_weights, plan_masks
 from learnt.training.testing import measure
+from tests.pictures import truncated
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +122,16 @@ def test_a_unet_learns_from_scratch_and_its_program_answers_alike(few):
     assert learner.history[1]["loss"] < learner.history[0]["loss"]
     program = learner.program()
     assert program(few / "pictures" / "0000.jpg").numbers.shape == (96, 96)
+
+
+def test_the_first_picture_may_be_damaged(few, tmp_path):
+    shutil.copytree(few, tmp_path / "few")
+    first = min((tmp_path / "few" / "pictures").iterdir())
+    first.write_bytes(truncated(first))
+    data = learnt.Masks(tmp_path / "few")
+    program = learnt.Learner(data).fit(epochs=1).program()
+    assert any(first.name in note for note in data.notes)
+    assert program(few / "pictures" / first.name).numbers.shape == (96, 96)
 
 
 def test_maps_are_computed_once_a_picture_and_again_where_the_cache_was_emptied(few, monkeypatch):

@@ -142,7 +142,8 @@ class Segmentation(Task[Masks]):
     def program(self, plan: Plan, network: nn.Module, answers: Callable[[Indices], Array]) -> Parts:
         inputs = self.maps or self.pictures
         size = plan.options["size"]
-        graph = mask_graph(inputs.write, network, self.rows[np.array([0])], self.channels)
+        row = self.rows[self.data.split.train[:1]]
+        graph = mask_graph(inputs.write, network, row, self.channels)
         numbers = spread(self.data.split.valid, CHECKED)
         items, wanted = [], []
         for number, scores in zip(numbers, answers(numbers), strict=True):
