@@ -48,8 +48,9 @@ def test_notes_are_in_the_object_too(cli: Cli, here: Path, digits: Path) -> None
     take(digits, here / "data", {"0": 20, "1": 20})
     (here / "data" / "0" / "bad.png").touch()
     done = cli("train", "data", *QUICK, "--json")
-    (note,) = json.loads(done.out)["notes"]
+    note, few = json.loads(done.out)["notes"]
     assert note.startswith("left out 1 of 41 files:\n  0/bad.png is empty")
+    assert few.startswith("so few steps of training (1)")
     assert done.err == ""
 
 

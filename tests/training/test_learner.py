@@ -1,6 +1,7 @@
 """The Learner: it learns, repeatably, chooses nothing by the test side, and keeps a record."""
 
 import json
+import signal
 import time
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import learnt
-from learnt.errors import DataError, UsageError
+from learnt.errors import DataError, Interrupted, UsageError
 from learnt.training.learner import Learner
 from learnt.training.loop import Callback, Loop
 from tests.pictures import take
@@ -111,6 +112,57 @@ def test_minutes_end_the_training_whatever_was_planned(few):
     resumed = Learner.resume(learner.run.name).fit()
     assert same(learner, resumed)
     assert resumed.history == learner.history
+
+
+class Stop(Callback):
+    """Presses Ctrl-C in the second epoch, when the time is over too."""
+
+    def after_step(self, loop: Loop) -> None:
+        if loop.epoch == 1:
+            loop.stop = True
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_a_run_that_was_stopped_within_its_last_epoch_goes_on_with_that_epoch(few):
+    whole = fitted(few, epochs=3)
+    stopped = Learner(learnt.Images(few), model="convnet", callbacks=[Stop()])
+    with pytest.raises(Interrupted):
+        stopped.fit(epochs=3)
+    resumed = Learner.resume(stopped.run.name).fit()
+    assert same(resumed, whole)
+    assert [row["accuracy"] for row in resumed.history] == [r["accuracy"] for r in whole.history]
+
+
+def test_the_minutes_of_a_run_that_goes_on_are_those_that_are_left(few):
+    class Sleepy(Stop):
+        def after_step(self, loop: Loop) -> None:
+            time.sleep(0.4)
+            super().after_step(loop)
+
+    stopped = Learner(learnt.Images(few), model="convnet", callbacks=[Sleepy()])
+    with pytest.raises(Interrupted):
+        stopped.fit(minutes=0.8 / 60)
+    resumed = Learner.resume(stopped.run.name).fit()
+    assert len(resumed.history) <= 3 < resumed.made_plan.epochs
+    assert resumed.history[-1]["seconds"] > 0.8
+
+
+def test_a_single_step_teaches_something_and_it_is_said_that_it_is_little(few):
+    learner = fitted(few, epochs=1)
+    before = learner.task.network(learner.made_plan).state_dict()
+    moved = {name: t.array - before[name].array for name, t in learner.model.state_dict().items()}
+    assert max(np.abs(change).max() for change in moved.values()) > 1e-3
+    assert "so few steps of training (1) teach" in learner.data.notes[-1]
+
+
+def test_what_is_wrong_with_the_source_of_a_run_is_said_as_it_is(tmp_path):
+    table = tmp_path / "rows.csv"
+    rows = [f"{i % 7},{i % 5},{'ab'[i % 7 > 3]}" for i in range(60)]
+    table.write_text("\n".join(["x,y,kind", *rows]))
+    learner = Learner(learnt.Table(table, label="kind")).fit(epochs=1)
+    table.write_text("\n".join(["x,y,sort", *rows]))
+    with pytest.raises(UsageError, match=r"kind.*sort"):
+        Learner.resume(learner.run.name)
 
 
 def test_callbacks_are_called_in_their_order(few):

@@ -38,6 +38,7 @@ from learnt.training.weights import Fast, Weights, known_weights, settle, settle
 from learnt.version import __version__
 
 Array = npt.NDArray[Any]
+FEW_STEPS = 10  # of training, below which hardly anything is learnt
 
 
 class Learner:
@@ -93,6 +94,7 @@ class Learner:
         """
         found = Run.find(run)
         config = found.config()
+        other = ResumeError(f"the run {found.name} was written by another version")
         try:
             if data is None and config["in_memory"]:
                 raise ResumeError(
@@ -101,21 +103,23 @@ class Learner:
                 )
             if not isinstance(config["source"], str):
                 raise TypeError("a source is a path")
-            kind = kind_of_data(config["kind"])
-            data = data or kind(config["source"], **config["columns"], seed=config["seed"])
-            made = Plan.from_dict(config["plan"])
-            learner = cls(data, model=made.model, seed=config["seed"], callbacks=callbacks)
-            learner.options = {**config["options"]}
-            given = learner.options
-            learner.budget = Budget(given.get("epochs"), given.get("minutes"))
-            same = data.fingerprint() == config["fingerprint"]
+            kind, columns, seed = kind_of_data(config["kind"]), config["columns"], config["seed"]
+            made, options = Plan.from_dict(config["plan"]), {**config["options"]}
+            budget = Budget(options.get("epochs"), options.get("minutes"))
+            fingerprint = config["fingerprint"]
         except (KeyError, TypeError, ValueError, AttributeError, UsageError):
-            raise ResumeError(f"the run {found.name} was written by another version") from None
-        if not same:
+            raise other from None
+        try:  # a UsageError would be about the source as it is by now
+            data = data or kind(config["source"], **columns, seed=seed)
+            learner = cls(data, model=made.model, seed=seed, callbacks=callbacks)
+        except (TypeError, ValueError, AttributeError):
+            raise other from None
+        if data.fingerprint() != fingerprint:
             raise ResumeError(
                 f"the examples in {config['source']} are not those the run {found.name} was "
                 "started with: put them back, or start a new run"
             )
+        learner.options, learner.budget = options, budget
         learner.run, learner._plan, learner._resumed = found, made, True
         return learner
 
@@ -143,13 +147,13 @@ class Learner:
         )
         torch.manual_seed(self.seed)
         self._begin(made, made.epochs * len(batches))
-        loop = Loop(made.epochs, len(batches))
+        loop = Loop(made.epochs, len(batches), started=begun)
         if saved is not None:
             arrays, progress = saved
             self.engine.load_state(arrays, progress["engine"])
-            loop = Loop(**progress["loop"])
+            loop = Loop(**progress["loop"], started=begun)
         limit = minutes or self.options.get("minutes")
-        extra = [Deadline(limit - (time.perf_counter() - begun) / 60)] if limit else []
+        extra = [Deadline(limit - loop.seconds / 60)] if limit else []
         callbacks = [*self.callbacks, *extra, Threads(made.threads), self._checkpoints(loop)]
         self._train(batches, loop, callbacks)
         self.history = loop.history
@@ -188,6 +192,11 @@ class Learner:
         )
 
     def _begin(self, made: Plan, steps: int) -> None:
+        if steps < FEW_STEPS:
+            self.data.note(
+                f"so few steps of training ({steps}) teach hardly anything: ask for more epochs, "
+                "or for none, and learnt chooses"
+            )
         self.model = self.task.network(made)
         optimizer = self.task.optimizer(self.model, made)
         self.engine = NumpyEngine(

@@ -18,7 +18,13 @@ class Loop:
     total_loss: float = 0.0  # of this epoch
     history: list[dict[str, Any]] = field(default_factory=list)
     stop: bool = False  # a callback may set it: the loop ends after this step
+    spent: float = 0.0  # seconds, before the run was stopped and went on
     started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        """How long this has taken so far, in all sittings."""
+        return self.spent + time.perf_counter() - self.started
 
     def finish_epoch(self, figures: dict[str, float]) -> None:
         """Note the epoch's figures, and go on to the next."""
@@ -27,7 +33,7 @@ class Loop:
                 "epoch": self.epoch + 1,
                 "loss": self.total_loss / max(1, self.step),
                 **figures,
-                "seconds": round(time.perf_counter() - self.started, 3),
+                "seconds": round(self.seconds, 3),
             }
         )
         self.epoch, self.step, self.total_loss = self.epoch + 1, 0, 0.0
@@ -39,8 +45,9 @@ class Loop:
         return min(self.history, key=lambda epoch: sign * float(epoch[metric]))
 
     def progress(self) -> dict[str, Any]:
-        """As plain data, from which `Loop(**…)` goes on."""
-        data = asdict(self)
+        """As plain data, from which `Loop(**…)` goes on; in the middle of an epoch, although it
+        was to stop: an epoch without its figures is nothing to end with."""
+        data = {**asdict(self), "stop": self.stop and not self.step, "spent": self.seconds}
         del data["started"]
         return data
 

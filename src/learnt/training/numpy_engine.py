@@ -38,7 +38,9 @@ class NumpyEngine:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
             max_lr=[group["lr"] for group in optimizer.param_groups],
-            total_steps=total_steps,
+            total_steps=max(
+                2, total_steps
+            ),  # the last step has hardly any rate: it is not the first
             pct_start=recipe.warm_up,
             cycle_momentum=recipe.cycle_momentum,
         )
