@@ -1,8 +1,12 @@
 """The command line for tests: within this process, with what it printed."""
 
+import io
+import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +24,8 @@ class Done:
 
 
 Cli = Callable[..., Done]
+Answer = Callable[..., Done]
+OLD = Path(__file__).parents[1] / "program" / "old" / "0.1.0" / "programs.tar.xz"
 
 
 @pytest.fixture
@@ -41,6 +47,26 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Programs of every kind, those that are kept, in one folder; not to be changed."""
+    folder = tmp_path_factory.mktemp("programs")
+    with tarfile.open(OLD) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture
+def answer(cli: Cli, programs: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> Answer:
+    """`learnt run PROGRAM …` in an empty folder; `stdin` is what comes by standard input."""
+
+    def run(name: str, *arguments: object, stdin: bytes = b"") -> Done:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(stdin)))
+        return cli("run", programs / f"{name}.pyz", *arguments)
+
+    return run
 
 
 def state(*folders: Path) -> dict[str, int]:

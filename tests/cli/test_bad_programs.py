@@ -4,22 +4,18 @@ The programs are those kept in `tests/program/old`, one of each kind; they run a
 runner of today. Never a crash, never silence.
 """
 
-import io
 import os
 import re
 import sys
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from learnt.cli.main import main
-from tests.cli.conftest import Cli, Done
+from tests.cli.conftest import Answer
 from tests.pictures import png_saying
 
-OLD = Path(__file__).parents[1] / "program" / "old" / "0.1.0" / "programs.tar.xz"
 PROGRAMS = {  # what each is called, and the ending of what it takes
     "adult": ".csv", "digits": ".png", "films": ".csv", "gestures": ".csv", "houses": ".csv",
     "languages": ".wav", "scenes": ".png", "texts": ".csv",
@@ -27,29 +23,6 @@ PROGRAMS = {  # what each is called, and the ending of what it takes
 TABLES = [name for name, ending in PROGRAMS.items() if ending == ".csv"]
 
 
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All of them, in one folder."""
-    folder = tmp_path_factory.mktemp("programs")
-    with tarfile.open(OLD) as archive:
-        archive.extractall(folder, filter="data")
-    return folder
-
-
-@pytest.fixture
-def answer(
-    cli: Cli, programs: Path, here: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Done]:
-    """`learnt run PROGRAM …` in an empty folder; `stdin` is what comes by standard input."""
-
-    def run(name: str, *arguments: object, stdin: bytes = b"") -> Done:
-        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(stdin)))
-        return cli("run", programs / f"{name}.pyz", *arguments)
-
-    return run
-
-
-Answer = Callable[..., Done]
 FILES: dict[str, Callable[[Path], object]] = {
     "an empty file": lambda file: file.write_bytes(b""),
     "blank lines": lambda file: file.write_bytes(b"\n\n\n"),

@@ -97,6 +97,7 @@ def unsafe() -> Iterator[Case]:
     sparse.graph.sparse_initializer[0].values.CopyFrom(external)
     yield "a sparse tensor in another file", _bytes(sparse)
     yield from _tensors()
+    yield "a million versions", _bytes(simple()) + b"\x08\x09" * 1_000_000
     yield "20,001 operators", _bytes(model([node("Identity", ["ten"], [f"v{n}"])
                                            for n in range(20_001)]))  # fmt: skip
     good = _bytes(simple())
@@ -114,6 +115,8 @@ def _tensors() -> Iterator[Case]:
         for raw in (b"", b"\0" * 40):
             lying = TensorProto(name="ten", data_type=1, dims=sizes, raw_data=raw)
             yield f"a tensor {what}, {len(raw)} bytes", _bytes(simple(weights=[lying]))
+    many = TensorProto(name="ten", data_type=1, dims=[2**63 - 1] * 300_000)
+    yield "a tensor of 300,000 dimensions", _bytes(simple(weights=[many]))
     texts = TensorProto(name="ten", data_type=8, dims=[1], string_data=[b"x"])
     yield "a tensor of texts", _bytes(simple(weights=[texts]))
     for kind in (0, 14, 16, 99):

@@ -114,3 +114,37 @@ def test_padding_and_cutting_that_the_file_asks_for_are_not_done(words):
     }  # fmt: skip
     numbers = Tokenizer(json.dumps({**words, **asked}).encode(), 10)("a b " * 100)
     assert len(numbers) == 10
+
+
+DIGITS = """
+from learnt.errors import LearntError
+from learnt.runner.columns import Columns
+from learnt.runner.graph_check import check_graph
+from learnt.runner.rows import open_rows
+from learnt.runner.series_rows import channels_of
+digits = "1" * 1_000_000
+columns = Columns([{"name": "n", "kind": "number"}, {"name": "d", "kind": "date"}])
+for cell in (digits, digits + "x", digits + ".", digits + "," + digits + "e", "1" + ",111" * 10**5):
+    columns.read({"n": cell, "d": cell})
+    open_rows((cell.replace(",", ".") + "\\n").encode()).close()
+    channels_of([cell, "_" * len(cell), "c1", "c2"])
+def field(number, data):
+    size, length = len(data), b""
+    while size > 127:
+        size, length = size >> 7, length + bytes([size & 127 | 128])
+    return bytes([number << 3 | 2]) + length + bytes([size]) + data
+for dims in (field(1, b"\\x7f" * 10**7), b"\\x08\\x7f" * 10**7):
+    for model in (field(7, field(5, dims)), dims, field(7, field(1, dims)), field(8, dims)):
+        try:
+            check_graph(model)
+        except LearntError as error:
+            print(error)
+"""
+
+
+def test_a_million_digits_and_ten_million_sizes_are_read_in_a_moment():
+    done = subprocess.run(
+        [sys.executable, "-c", DIGITS], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 7  # one is a good graph

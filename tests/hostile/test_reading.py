@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from learnt.errors import LearntError, ProgramError
+from learnt.runner.archive import KINDS as INPUTS
 from learnt.runner.archive import Archive, parse_archive, read_archive
 from learnt.runner.archive import _manifest as checked_manifest
 from learnt.runner.graph_check import check_graph
 from learnt.runner.program import program_of
+from learnt.runner.results import OUTPUTS
 from learnt.runner.unzip import unzip
 from tests.hostile.zips import built, hashed, listed
 
@@ -123,3 +125,24 @@ def test_a_manifest_with_anything_anywhere_is_refused_or_works(small, kind):
         except LearntError as error:
             refused += len(str(error)) < 3000
     assert refused > 50
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_inputs_and_outputs_that_do_not_go_together_are_refused(small, kind):
+    archive = read_archive(small[kind])
+    given = {k: v for k, v in archive.manifest.items() if k != "sha256"}
+    task, spec, own = given["task"], given["input"], given["output"]
+    for known in INPUTS.values():
+        for other in known.tasks:
+            for output in OUTPUTS:
+                fits = INPUTS[spec["kind"]].tasks.get(other) == output
+                manifest = {**given, "task": other, "output": {**own, "kind": output}}
+                if (other, output) == (task, own["kind"]):
+                    used(archive, kind, manifest, run=True)
+                elif not fits:
+                    with pytest.raises(ProgramError, match="do not go together"):
+                        used(archive, kind, manifest, run=False)
+
+
+def test_every_output_is_of_a_task():
+    assert {output for kind in INPUTS.values() for output in kind.tasks.values()} == set(OUTPUTS)

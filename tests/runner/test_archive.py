@@ -174,7 +174,11 @@ def test_labels_that_are_not_different_texts_are_refused(program_file, tmp_path,
 
 @pytest.mark.parametrize("spec", BAD_INPUTS, ids=str)
 def test_an_input_that_is_no_picture_is_refused(program_file, tmp_path, spec):
-    refused(changed(program_file, {}, input=spec), tmp_path, "its input (must be|is )")
+    refused(
+        changed(program_file, {}, input=spec),
+        tmp_path,
+        "its input (must be|is )|do not go together",
+    )
 
 
 @pytest.mark.parametrize("hashes", [None, [], {}, {"model.onnx": "0" * 64}])

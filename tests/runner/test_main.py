@@ -130,7 +130,7 @@ def test_selftest_says_what_differs(run, program_file, tmp_path):
     other = {"selftest/expected.json": json.dumps(expected).encode()}
     (tmp_path / "other.pyz").write_bytes(changed(program_file, other))
     done = run("--selftest", file="other.pyz")
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: input_0.png: a result differs by 0.5000\n"
 
 

@@ -90,7 +90,7 @@ def test_a_mask_is_never_written_over_its_picture_or_another_mask(mask_program, 
     for arguments in ([large, "-o", large], [large, large.parent / "x" / ".." / "large.png"]):
         done = run(mask_program, *arguments, *(["-o", tmp_path] if "-o" not in arguments else []))
         assert (done.returncode, done.stdout) == (2, "")
-    assert "is the picture itself" in run(mask_program, large, "-o", large).stderr
+    assert "is an input itself" in run(mask_program, large, "-o", large).stderr
     done = run(mask_program, large, large, "-o", tmp_path / "none")
     assert "must name a folder that is there" in done.stderr
     assert large.read_bytes() == before
@@ -145,7 +145,7 @@ def test_masks_without_a_number_and_a_colour_a_class_are_refused(mask_program, o
 
 
 def test_another_kind_of_answer_is_refused(mask_program):
-    with pytest.raises(ProgramError, match="its answer must be a mask"):
+    with pytest.raises(ProgramError, match="do not go together"):
         program_of(parse_archive(changed(mask_program, {}, output={"kind": "classes"}), "it"))
 
 

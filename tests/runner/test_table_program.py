@@ -167,7 +167,7 @@ def test_numbers_out_of_all_bounds_are_answered(
 
 def test_the_table_itself_is_not_overwritten(adult_program: Path, adult: Path) -> None:
     before = adult.read_bytes()
-    with pytest.raises(learnt.LearntError, match="is the table itself"):
+    with pytest.raises(learnt.LearntError, match="is an input itself"):
         run(adult_program, [str(adult), "-o", str(adult)])
     assert adult.read_bytes() == before
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import typer
 
 from learnt.cli.output import say_json
-from learnt.errors import UsageError
 from learnt.runner.text import shown
 
 PROGRAM = typer.Argument(help="A program file.")
@@ -22,13 +21,14 @@ def page(program: Path = PROGRAM, out: Path | None = OUT, as_json: bool = AS_JSO
 
     Example: learnt page pets.pyz -o pets.html
     """
+    from learnt.runner.files import check_unread
     from learnt.runner.page import write_page
     from learnt.runner.program import load
 
+    loaded = load(program)
     place = out or program.with_suffix(".html")
-    if place.resolve() == program.resolve():
-        raise UsageError(f"{shown(place)} is the program itself: name the page with -o")
-    written = write_page(load(program), place)
+    check_unread(place, [("the program", program)])
+    written = write_page(loaded, place)
     size = written.stat().st_size
     if as_json:
         say_json({"page": str(written), "bytes": size})

@@ -27,7 +27,7 @@ def run(
     from learnt.runner.main import nobody_reads
     from learnt.runner.main import run as run_program
 
-    arguments = [*(inputs or []), *(["--json"] if as_json else [])]
+    arguments = [*(["--json"] if as_json else []), *(inputs or [])]
     try:
         return run_program(program, arguments, f"learnt run {shown(program)}")
     except BrokenPipeError:  # the parser of options would make an error of it

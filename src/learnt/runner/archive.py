@@ -11,6 +11,7 @@ import math
 import os
 import re
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +22,6 @@ from learnt.runner.unzip import Entry, unzip
 from learnt.runner.zipped import zipped
 
 FORMAT = 1  # of the program file
-TASKS = (
-    "image-classification", "image-labels", "image-number", "text-classification",
-    "table-classification", "table-regression", "ratings", "segmentation", "language-model",
-    "sound-classification", "series-classification",
-)  # fmt: skip
 MEMBERS = re.compile(
     r"__main__\.py|model\.onnx|manifest\.json|card\.md|"
     r"learnt/(__init__|errors)\.py|learnt/runner/[a-z_]{1,40}\.py|"
@@ -41,22 +37,36 @@ MAX_RATIO = 200  # of a member but the manifest, where a table of zeros may be s
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of program, by what goes in: where its class is, and what it needs installed."""
+    """A kind of program, by what goes in: where its class is, what it does, and what it needs
+    installed."""
 
     home: str  # module:class
+    tasks: Mapping[str, str]  # each with the kind of its output
     needs: tuple[str, ...] = ()  # packages besides numpy and onnxruntime, as pip calls them
 
 
 KINDS = {
-    "image": Kind("learnt.runner.pictures:PictureProgram", ("pillow",)),
-    "text": Kind("learnt.runner.texts:TextProgram", ("tokenizers",)),
-    "prompt": Kind("learnt.runner.corpus:CorpusProgram", ("tokenizers",)),
-    "ratings": Kind("learnt.runner.ratings:RatingProgram"),
-    "sound": Kind("learnt.runner.sounds:SoundProgram"),
-    "series": Kind("learnt.runner.series:SeriesProgram"),
-    "photo": Kind("learnt.runner.masks:MaskProgram", ("pillow",)),
-    "table": Kind("learnt.runner.tables:TableProgram"),
+    "image": Kind(
+        "learnt.runner.pictures:PictureProgram",
+        {"image-classification": "classes", "image-labels": "labels", "image-number": "number"},
+        ("pillow",),
+    ),
+    "text": Kind(
+        "learnt.runner.texts:TextProgram", {"text-classification": "classes"}, ("tokenizers",)
+    ),
+    "prompt": Kind(
+        "learnt.runner.corpus:CorpusProgram", {"language-model": "next-token"}, ("tokenizers",)
+    ),
+    "ratings": Kind("learnt.runner.ratings:RatingProgram", {"ratings": "rating"}),
+    "sound": Kind("learnt.runner.sounds:SoundProgram", {"sound-classification": "classes"}),
+    "series": Kind("learnt.runner.series:SeriesProgram", {"series-classification": "classes"}),
+    "photo": Kind("learnt.runner.masks:MaskProgram", {"segmentation": "mask"}, ("pillow",)),
+    "table": Kind(
+        "learnt.runner.tables:TableProgram",
+        {"table-classification": "classes", "table-regression": "number"},
+    ),
 }
+TASKS = tuple(task for kind in KINDS.values() for task in kind.tasks)
 
 
 @dataclass(frozen=True)
@@ -77,12 +87,12 @@ def read_archive(path: str | os.PathLike[str]) -> Archive:
     """Read and check a program file; a ProgramError says what is wrong with it."""
     label = shown(path)
     try:
+        facts = os.stat(path)
+        if not stat.S_ISREG(facts.st_mode):  # before it is opened: a pipe would wait
+            raise ProgramError(f"{label} is not a regular file")
+        if facts.st_size > MAX_FILE:
+            raise ProgramError(f"{label} is larger than any program ({facts.st_size} bytes)")
         with open(path, "rb") as file:
-            facts = os.fstat(file.fileno())
-            if not stat.S_ISREG(facts.st_mode):
-                raise ProgramError(f"{label} is not a regular file")
-            if facts.st_size > MAX_FILE:
-                raise ProgramError(f"{label} is larger than any program ({facts.st_size} bytes)")
             return parse_archive(file.read(), label)
     except FileNotFoundError:
         raise ProgramError(f"{label} does not exist") from None
@@ -149,7 +159,18 @@ def _manifest(members: dict[str, bytes]) -> dict[str, Any]:
         raise ProgramError(
             f"its input is {str(spec)[:40]!r}; this version of learnt knows {', '.join(KINDS)}"
         )
+    if output_kind(manifest) != KINDS[kind].tasks.get(task):
+        raise ProgramError(f"its task ({task}), input ({kind}) and output do not go together")
     return manifest
+
+
+def output_kind(manifest: Mapping[str, Any]) -> str:
+    """The kind of output that a manifest names: classes, if it names none."""
+    output = manifest.get("output", {"kind": "classes"})
+    kind = output.get("kind") if isinstance(output, dict) else None
+    if not isinstance(kind, str):
+        raise ProgramError(f"its output is {str(output)[:40]!r}: it must name its kind")
+    return kind
 
 
 def _check_hashes(members: dict[str, bytes], manifest: dict[str, Any]) -> None:

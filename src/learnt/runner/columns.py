@@ -24,7 +24,7 @@ Read: TypeAlias = tuple[Sequence[float], Sequence[int], str]  # numbers, categor
 
 UNSEEN, MISSING, FIRST = 0, 1, 2  # the numbers of categories
 MISSING_WORDS = {"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "--"}
-NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)  # 1,234,567.8
 COMMA = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+|\d+)?,\d+([eE][-+]?\d+)?", re.ASCII)  # 1.234,5
 INFINITE = re.compile(r"[-+]?inf(inity)?", re.IGNORECASE)

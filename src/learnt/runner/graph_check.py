@@ -7,7 +7,8 @@ tensor is as long as it says. How much memory and time a graph takes, `session.p
 (Field numbers: onnx.proto3; wire format: protobuf.dev/programming-guides/encoding)
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from math import prod
 
 from learnt.errors import ProgramError
@@ -28,6 +29,7 @@ _NAMES = """
 OPERATORS = frozenset(_NAMES.split())
 # The fields of each message that a graph of ours can have.
 MODEL = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14})  # versions, texts, 7 graph, 8 operators' version
+OPSET = frozenset({1, 2})  # 1 domain
 GRAPH = frozenset({1, 2, 5, 10, 11, 12, 13, 16})  # 1 nodes, 5 tensors, 11-13 types, texts
 NODE = frozenset({1, 2, 3, 4, 5, 6, 7, 9})  # 1, 2 names, 4 operator, 5 attributes, 7 domain
 ATTRIBUTE = frozenset({1, 2, 3, 4, 7, 8, 9, 13, 20})  # numbers and texts
@@ -46,43 +48,48 @@ REASONS = {
     (TENSOR, 13): "numbers in another file",
 }
 MAX_NODES = 20_000
+MAX_FIELDS = 500_000  # of a model and all that is within it
 MAX_RANK = 8
 MAX_ELEMENTS = 2**29  # of a tensor
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
 
 Field = tuple[int, memoryview | int]
+Left = Iterator[int]  # how many fields may come yet
 
 
 def check_graph(model: bytes) -> None:
     """Raise ProgramError unless the ONNX model is well formed, bounded and self-contained."""
+    left, graphs = iter(range(MAX_FIELDS)), 0
     try:
-        found = list(_known(memoryview(model), MODEL))
-        graphs = [_message(value) for number, value in found if number == 7]
-        if len(graphs) != 1:
+        for number, value in _known(memoryview(model), MODEL, left):
+            if number == 7:
+                graphs += 1
+                if graphs == 1:
+                    _check_parts(_message(value), left)
+            elif number == 8:
+                for part, domain in _known(_message(value), OPSET, left):
+                    if part == 1:
+                        _check_domain(domain)
+        if graphs != 1:
             raise ProgramError("its model must have one graph")
-        for opset in (_message(value) for number, value in found if number == 8):
-            for number, value in fields(opset):
-                if number == 1:
-                    _check_domain(value)
-        _check_parts(graphs[0])
     except (IndexError, ValueError):
         raise ProgramError("its model.onnx is damaged") from None
 
 
-def _check_parts(graph: memoryview) -> None:
+def _check_parts(graph: memoryview, left: Left) -> None:
     nodes = 0
-    for number, value in _known(graph, GRAPH):
+    for number, value in _known(graph, GRAPH, left):
         if number == 1:
             nodes += 1
             if nodes > MAX_NODES:
                 raise ProgramError(f"its graph has more than {MAX_NODES} operators")
-            _check_node(_message(value))
+            _check_node(_message(value), left)
         elif number == 5:
-            _check_tensor(_message(value))
+            _check_tensor(_message(value), left)
 
 
-def _check_node(node: memoryview) -> None:
-    for number, value in _known(node, NODE):
+def _check_node(node: memoryview, left: Left) -> None:
+    for number, value in _known(node, NODE, left):
         if number == 4:
             operator = bytes(_message(value)).decode()
             if operator not in OPERATORS:
@@ -90,7 +97,7 @@ def _check_node(node: memoryview) -> None:
         elif number == 7:
             _check_domain(value)
         elif number == 5:
-            for _ in _known(_message(value), ATTRIBUTE):
+            for _ in _known(_message(value), ATTRIBUTE, left):
                 pass
 
 
@@ -99,16 +106,13 @@ def _check_domain(value: memoryview | int) -> None:
         raise ProgramError("its graph uses operators outside the ONNX standard")
 
 
-def _check_tensor(tensor: memoryview) -> None:
+def _check_tensor(tensor: memoryview, left: Left) -> None:
     """Its sizes, its type and its numbers fit each other."""
-    found = list(_known(tensor, TENSOR))
+    found = list(_known(tensor, TENSOR, left))
     if any(value != 0 for number, value in found if number == 14):
         raise ProgramError("its graph has numbers in another file")
-    sizes = [size for number, value in found if number == 1 for size in _numbers(value)]
     kinds = [value for number, value in found if number == 2 and isinstance(value, int)]
-    count = prod(sizes)
-    if len(sizes) > MAX_RANK or max(sizes, default=0) > MAX_ELEMENTS or count > MAX_ELEMENTS:
-        raise ProgramError("its graph has a tensor that is too large")
+    count = elements(found)
     if len(kinds) != 1 or kinds[0] not in SIZES:
         raise ProgramError("its graph has a tensor of a type that is not known")
     raw = [len(_message(value)) for number, value in found if number == 9]
@@ -122,9 +126,21 @@ def _check_tensor(tensor: memoryview) -> None:
         raise ProgramError("its graph has a tensor that is not as long as it says")
 
 
-def _known(message: memoryview, allowed: frozenset[int]) -> Iterator[Field]:
-    """The fields of a message; ProgramError for one that no graph of ours has."""
+def elements(tensor: Iterable[Field]) -> int:
+    """How many numbers a tensor says it has, by its fields; ProgramError for too many."""
+    listed = chain.from_iterable(_numbers(value) for number, value in tensor if number == 1)
+    sizes = list(islice(listed, MAX_RANK + 1))
+    # The sizes are bounded before they are multiplied.
+    if len(sizes) > MAX_RANK or max(sizes, default=0) > MAX_ELEMENTS or prod(sizes) > MAX_ELEMENTS:
+        raise ProgramError("its graph has a tensor that is too large")
+    return prod(sizes)
+
+
+def _known(message: memoryview, allowed: frozenset[int], left: Left) -> Iterator[Field]:
+    """The fields of a message; ProgramError for one that no graph of ours has, or too many."""
     for number, value in fields(message):
+        if next(left, None) is None:
+            raise ProgramError(f"its graph has more than {MAX_FIELDS:,} parts")
         if number not in allowed:
             raise ProgramError(f"its graph has {REASONS.get((allowed, number), 'unknown parts')}")
         yield number, value

@@ -62,7 +62,9 @@ def run(path: str | os.PathLike[str], arguments: Sequence[str], name: str | None
     quick = not arguments or any(argument.split("=")[0] in QUICK for argument in arguments)
     program = program_of(archive, None if quick else Session(archive.members["model.onnx"]))
     parser = _parser(program, name)
-    return _act(program, parser, parser.parse_args(arguments))
+    given = parser.parse_args(arguments)
+    _check_places(path, given)
+    return _act(program, parser, given)
 
 
 def nobody_reads() -> int:
@@ -90,6 +92,17 @@ def _parser(program: "Program", name: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--page", metavar="OUT", help="write a web page that runs it, offline")
     parser.add_argument("--serve", metavar="PORT", type=int, help="answer over HTTP, locally")
     return parser
+
+
+def _check_places(program: str | os.PathLike[str], arguments: argparse.Namespace) -> None:
+    """Nothing that is read is written over; UsageError if it would be."""
+    from learnt.runner.files import check_unread
+
+    inputs = [("an input", name) for name in getattr(arguments, "inputs", [])]
+    for option in ("onnx", "page", "out", "overlay"):
+        place = getattr(arguments, option, None)
+        if place is not None:
+            check_unread(place, [("the program", program), *inputs])
 
 
 def _act(program: "Program", parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
@@ -121,10 +134,10 @@ def _act(program: "Program", parser: argparse.ArgumentParser, arguments: argpars
 
 
 def selftest(program: "Program") -> int:
-    """Print whether the program still answers as it did when trained; exit code 1 if not."""
+    """Print whether the program still answers as it did when trained; exit code 2 if not."""
     differing = program.selftest()
     for line in differing:
         print(f"error: {line}", file=sys.stderr)
     if not differing:
         print(f"ok: {program.selftests} inputs, the same answers as when trained")
-    return 1 if differing else 0
+    return 2 if differing else 0

@@ -123,8 +123,6 @@ class MaskProgram(Program):
     def __init__(self, archive: Archive) -> None:
         super().__init__(archive)
         self.channels, self.size = picture_spec(self.spec)
-        if not isinstance(self.result, MaskOutput):
-            raise ProgramError("its answer must be a mask")
 
     def read(self, source: Source) -> Photo:
         with quiet():
@@ -234,8 +232,6 @@ def _places(inputs: Sequence[str], out: str | None, option: str) -> list[Path | 
                 f"for several pictures --{option} must name a folder that is there; "
                 f"got {shown(out)}"
             )
-        if inputs and os.path.realpath(out) == os.path.realpath(inputs[0]):
-            raise UsageError(f"--{option} {shown(out)} is the picture itself: name another file")
         return [Path(out)]
     names = [f"{Path(name).stem or 'mask'}.png" if name != "-" else "mask.png" for name in inputs]
     here = {os.path.realpath(name) for name in inputs if name != "-"}

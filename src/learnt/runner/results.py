@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from learnt.errors import ProgramError
+from learnt.runner.archive import output_kind
 from learnt.runner.text import percent, shown
 
 Array = npt.NDArray[Any]
@@ -211,11 +212,7 @@ def output_of(manifest: dict[str, Any]) -> Any:
 
     It has `labels`, the `shape` of a row (None for any size), and is called with a row.
     """
-    spec = manifest.get("output", {"kind": "classes"})
-    kind = spec.get("kind") if isinstance(spec, dict) else None
-    if not isinstance(kind, str) or kind not in OUTPUTS:
-        raise ProgramError(f"its output is {str(spec)[:40]!r}; known: {', '.join(OUTPUTS)}")
-    return OUTPUTS[kind](manifest)
+    return OUTPUTS[output_kind(manifest)](manifest)
 
 
 def checked_labels(labels: object) -> list[str]:

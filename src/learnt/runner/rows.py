@@ -12,14 +12,15 @@ import json
 import os
 import re
 import sys
-import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
-from learnt.errors import MissingDependencyError, OutputError, TableError
+from learnt.errors import MissingDependencyError, TableError
+from learnt.runner.files import in_place
 from learnt.runner.lines import MAX_CELL, Lines, Source, opened, table_name
 from learnt.runner.text import harmless, shown
 
@@ -29,7 +30,7 @@ DELIMITERS = ",;\t|"
 MAX_COLUMNS = 50_000
 CHUNK = 1024  # rows
 CHUNK_CHARACTERS = 4 * 2**20
-NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 SNIFFED = 50  # lines that are looked at where the first leaves several delimiters possible
 
 
@@ -207,7 +208,7 @@ def column_names(header: Sequence[str], name: str, notes: list[str]) -> list[str
         numbers = ", ".join(map(str, unnamed[:5])) + (", …" if len(unnamed) > 5 else "")
         notes.append(f"{short}: columns without a name are called by their number: {numbers}")
     if len(set(names)) < len(names):
-        twice = next(text for i, text in enumerate(names) if text in names[:i])
+        twice = Counter(names).most_common(1)[0][0]
         where = ", ".join(str(i) for i, text in enumerate(names, 1) if text == twice)
         raise TableError(
             f"{name} must have each column name once; {shown(twice)!r} is the name of the columns "
@@ -300,7 +301,10 @@ def _parquet(source: Source, file: io.BufferedReader, name: str) -> Rows:
 
     def records() -> Iterator[Sequence[Cell]]:
         for start in range(0, total, 64 * CHUNK):
-            part = whole.slice(start, 64 * CHUNK).collect()
+            try:
+                part = whole.slice(start, 64 * CHUNK).collect()
+            except (pl.exceptions.PolarsError, OSError) as error:
+                raise TableError(f"{name}, after row {start:,}: it is damaged: {error}") from None
             kept = [c if c.dtype.is_numeric() else c.cast(pl.String, strict=False) for c in part]
             for row in pl.DataFrame(kept).iter_rows():
                 yield [None if cell == "" else cell for cell in row]
@@ -327,28 +331,10 @@ def open_table(
         yield _writer(sys.stdout, names)
         sys.stdout.flush()
         return
-    with _in_place(path) as file:
-        yield _writer(file, names)
-
-
-@contextmanager
-def _in_place(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
-    """A new file beside, put in its place when all went well."""
-    target, temporary = Path(os.path.realpath(path)), None
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
-        with open(handle, "w", encoding="utf-8", newline="") as file:
-            yield file
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, target)
-        temporary = None
-    except OSError as error:
-        raise OutputError(f"{shown(path)} cannot be written: {error.strerror}") from None
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+    with in_place(path) as file:
+        text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")  # half characters
+        yield _writer(text, names)
+        text.detach()
 
 
 def _writer(file: IO[str], names: Sequence[str]) -> Callable[[Mapping[str, object]], None]:

@@ -25,8 +25,9 @@ Values = npt.NDArray[np.float64]  # (n,); NaN is missing
 Series = npt.NDArray[np.float32]  # (channels, length)
 
 NUMBERED = re.compile(r"(.*?)[ _.\-]*[\[(]?(\d+)[\])]?")
-NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[nN][aA][nN]|\?|")
+NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?|[nN][aA][nN]|\?|")
 BETWEEN = re.compile(r"[,;\t ]\s*")
+MAX_NUMBERED = 100  # characters of the name of a numbered column
 MISSING = {"", "?", "nan", "na", "null", "none"}
 MAX_VALUES = 1_000_000  # of a row
 LABELS = ("label", "class", "target", "y")
@@ -80,7 +81,7 @@ def channels_of(names: Sequence[str]) -> dict[str, list[int]]:
     """
     found: dict[str, list[tuple[int, int]]] = {}
     for column, name in enumerate(names):
-        match = NUMBERED.fullmatch(name)
+        match = NUMBERED.fullmatch(name) if len(name) <= MAX_NUMBERED else None
         if match:
             found.setdefault(match[1], []).append((int(match[2]), column))
     series = {name: [c for _, c in sorted(at)] for name, at in found.items() if len(at) > 1}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from learnt.errors import DataError, OutputError, ProgramError, TableError, UsageError
+from learnt.errors import DataError, ProgramError, TableError, UsageError
 from learnt.runner.archive import Archive
 from learnt.runner.columns import Cell, Columns, Read
 from learnt.runner.program import Feeds, Program
@@ -23,7 +23,6 @@ from learnt.runner.text import harmless, shown
 
 TOGETHER = 1024  # rows
 NAMED = 20  # columns that a message names
-STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True)
@@ -188,9 +187,6 @@ class TableProgram(Program):
             self.check_names(rows.names, shown(source))
             answer, sure = _free(rows.names, "prediction"), _free(rows.names, "probability")
             extra = [answer, sure] if self.labels else [answer]
-            if out != STANDARD_INPUT and os.path.exists(source) and os.path.exists(out) \
-                    and os.path.samefile(source, out):  # fmt: skip
-                raise OutputError(f"{shown(out)} is the table itself: give another name")
             odd = Odd(self, rows.names)
             with open_table(out, [*rows.names, *extra]) as write:
                 for chunk in rows.chunks(TOGETHER):

@@ -10,7 +10,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -72,18 +72,7 @@ class TextProgram(Program):
 
     def read(self, source: str | bytes | os.PathLike[str]) -> Reading:
         """A text, cut into words; DataError where there is none."""
-        text, how = source, ""
-        if isinstance(text, os.PathLike):
-            text, how = read_text(text)
-        elif isinstance(text, bytes):
-            try:
-                text, how = decoded(whole(text[:MAX_FILE]))
-            except DataError as error:
-                raise DataError(f"the text {error}") from None
-        if not isinstance(text, str):
-            raise DataError(
-                f"a text must be a str, or bytes or a path; got {type(source).__name__}"
-            )
+        text, how = _letters(source)
         if not text.strip():
             raise DataError("the text is empty: it must have at least one letter")
         notes = [f"read as {how}"] if how else []
@@ -138,7 +127,7 @@ class TextProgram(Program):
             return self._table(tables[0], arguments)
         texts = chain.from_iterable(map(_texts, arguments.inputs))
         if arguments.out:
-            rows = ({"text": str(source), SOURCE: source} for _, source in texts)
+            rows = ({"text": _whole(source), SOURCE: source} for _, source in texts)
             return self._write(rows, ["text"], arguments)
         return self.answer_each(texts, arguments)
 
@@ -199,6 +188,27 @@ class TextProgram(Program):
         for number, item, output in zip(there, items, self.outputs(items), strict=True):
             answers[number] = self.finished(item, output)
         return answers
+
+
+def _letters(source: object) -> tuple[str, str]:
+    """The text of a source, and how its bytes were read, where that is not UTF-8."""
+    if isinstance(source, os.PathLike):
+        return read_text(source)
+    if isinstance(source, bytes):
+        try:
+            return decoded(whole(source[:MAX_FILE]))
+        except DataError as error:
+            raise DataError(f"the text {error}") from None
+    if not isinstance(source, str):
+        raise DataError(f"a text must be a str, or bytes or a path; got {type(source).__name__}")
+    return source, ""
+
+
+def _whole(source: object) -> str:
+    """The text of a source as a cell of a table; empty where it is none."""
+    with suppress(DataError):
+        return _letters(source)[0]
+    return ""
 
 
 SOURCE = "\0source"  # where a row has its text: no column of a file is called so

@@ -16,7 +16,7 @@ const MISSING_WORDS = new Set([
   "-",
   "--",
 ]);
-const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/;
+const NUMBER = /^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$/;
 const GROUPED = /^[-+]?\d{1,3}(,\d{3})+(\.\d*)?$/; // 1,234,567.8
 const COMMA = /^[-+]?(\d{1,3}(\.\d{3})+|\d+)?,\d+([eE][-+]?\d+)?$/; // 1.234,5
 const INFINITE = /^[-+]?inf(inity)?$/i;

@@ -2,8 +2,9 @@
 
 const { make } = learnt;
 const NUMBERED = /^(.*?)[ _.-]*[[(]?(\d+)[\])]?$/s;
-const NUMBER = /^([-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan|\?|)$/i;
-const FLOAT = /^[-+]?(\d+(_\d+)*\.?(\d+(_\d+)*)?|\.\d+(_\d+)*)(e[-+]?\d+(_\d+)*)?$/i;
+const MAX_NUMBERED = 100; // letters of the name of a numbered column
+const NUMBER = /^([-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?|nan|\?|)$/i;
+const FLOAT = /^[-+]?(\d+(_\d+)*(\.(\d+(_\d+)*)?)?|\.\d+(_\d+)*)(e[-+]?\d+(_\d+)*)?$/i;
 const INFINITE = /^([-+]?)inf(inity)?$/i;
 const BETWEEN = /[,;\t ]\s*/;
 const MISSING = new Set(["", "?", "nan", "na", "null", "none"]);
@@ -43,7 +44,7 @@ function isBare(text) {
 function channelsOf(names) {
   const found = new Map();
   names.forEach((name, column) => {
-    const match = NUMBERED.exec(name);
+    const match = name.length <= MAX_NUMBERED && NUMBERED.exec(name);
     if (!match) return;
     if (!found.has(match[1])) found.set(match[1], []);
     found.get(match[1]).push([Number(match[2]), column]);

@@ -4,7 +4,7 @@ const { make } = learnt;
 const TOGETHER = 1024; // rows
 const MOST_CHOICES = 24; // in a list that opens; more are suggested while one types
 const MOST_SUGGESTED = 1000;
-const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)$/;
+const NUMBER = /^[-+]?(\d+(\.\d*)?|\.\d+)$/;
 const MOST_FIELDS = 300;
 const PASTED = 200_000; // letters that a field of text may show
 
