@@ -178,6 +178,11 @@ def test_slow_clients_are_sent_away_while_others_are_answered(digits_server, pic
     slow = [socket.create_connection(("127.0.0.1", digits_server.port), 30) for _ in range(3)]
     for connection, sent in zip(slow, (b"", b"GET / HT", HEAD), strict=True):
         connection.sendall(sent)
+    idle = digits_server.connect()
+    idle.request("GET", "/health")
+    assert idle.getresponse().read()
+    idle.sock.sendall(b"\r\n")  # which may stand before a request, but begins none
+    slow.append(idle.sock)
     assert digits_server.run(picture, "image/png").status == 200
     for connection in slow:
         with connection:

@@ -121,9 +121,12 @@ class Batcher:
         return future
 
     def _start(self) -> None:
-        """Hand what waits, up to a batch, to a worker that has nothing to do."""
-        waiting = self._waiting
-        batch = [waiting.popleft() for _ in range(min(self.plan.batch, len(waiting)))]
+        """Hand what waits and is still wanted, up to a batch, to a worker with nothing to do."""
+        batch: list[tuple[Job, Future]] = []
+        while self._waiting and len(batch) < self.plan.batch:
+            job, future = self._waiting.popleft()
+            if not future.done():
+                batch.append((job, future))
         if batch:
             self._batches.put(batch)
         else:
@@ -153,6 +156,8 @@ class Batcher:
 
     def _call(self, call: Call, future: Future) -> None:
         told: Told
+        if future.done():  # it was given up while it waited
+            return
         try:
             told = call.make(lambda: not future.done())
         except Exception as error:

@@ -15,7 +15,8 @@ MAX_HEADERS = 32 * 1024  # bytes of a request's first line and headers
 MAX_CONNECTIONS = 1024
 HEADER_SECONDS = 5.0  # from a request's first byte (or the connection) to the end of its headers
 BODY_SECONDS = 60.0  # from a request's first byte to the end of its body
-TAKE_SECONDS = 30.0  # that a client may leave an answer lying
+TAKE_SECONDS = 30.0  # that a client has for each part of an answer, of so many bytes:
+TAKE_BYTES = 128 * 1024
 EACH_HEADER = 32  # bytes that count for a header besides its own
 REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large",
            503: "Service Unavailable"}  # fmt: skip
@@ -28,7 +29,8 @@ class Guard(HttpToolsProtocol):
     size = 0  # bytes of the first line and the headers so far
     fed = 0  # bytes that came while they were
     since: float | None = None  # when the request that is coming began
-    stuck: float | None = None  # since when the client takes nothing
+    stuck: float | None = None  # since when the client takes too little
+    lying = 0  # bytes that were to be taken then
     watch: asyncio.TimerHandle | None = None
     refused: tuple[int, str] | None = None
 
@@ -52,11 +54,13 @@ class Guard(HttpToolsProtocol):
         """Once a second: has this taken too long?"""
         now = self.loop.time()
         self.watch = self.loop.call_later(1, self.look)
+        lying, closing = self.transport.get_write_buffer_size(), self.transport.is_closing()
+        taken = self.stuck is not None and lying <= self.lying - TAKE_BYTES
+        if taken or (closing and self.stuck is None):  # then all that was written is to be taken
+            self.stuck, self.lying = now, lying
         if self.stuck is not None and now - self.stuck > TAKE_SECONDS:
             self.transport.abort()
-        elif self.transport.is_closing():  # what was written last is not taken
-            self.stuck = self.stuck or now
-        elif self.since is not None and not self.flow.read_paused:
+        elif self.since is not None and not closing and not self.flow.read_paused:
             limit = HEADER_SECONDS if self.heading else BODY_SECONDS
             if now - self.since > limit:
                 self.refuse(408, f"a request must come within {limit:.0f} seconds")
@@ -65,6 +69,9 @@ class Guard(HttpToolsProtocol):
         """Some bytes of a request, or of several."""
         if self.transport.is_closing():
             return
+        if self.since is None and (self.cycle is None or self.cycle.response_complete):
+            self.heading, self.fed = True, 0  # it may begin with empty lines, which begin nothing
+            self.since = self.loop.time()
         if self.heading:
             self.fed += len(data)
         super().data_received(data)
@@ -99,7 +106,7 @@ class Guard(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         """The client takes less than it is given."""
-        self.stuck = self.loop.time()
+        self.stuck, self.lying = self.loop.time(), self.transport.get_write_buffer_size()
         super().pause_writing()
 
     def resume_writing(self) -> None:

@@ -40,6 +40,11 @@ class Photo:
     pixels: Picture
     size: tuple[int, int]
 
+    @property
+    def nbytes(self) -> int:
+        """How many bytes its pixels take."""
+        return self.pixels.nbytes
+
 
 @dataclass(frozen=True)
 class Mask(Answer):
