@@ -37,7 +37,8 @@ class PictureProgram(Program):
             end = at + 1
             while end < min(len(items), at + BATCH) and items[end].shape == items[at].shape:
                 end += 1
-            yield {"images": np.stack(items[at:end])}
+            some = items[at:end]
+            yield {"images": np.stack(some) if len(some) > 1 else some[0][np.newaxis]}
             at = end
 
     def stored(self, item: Picture) -> tuple[str, bytes]:
