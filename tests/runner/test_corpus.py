@@ -190,15 +190,15 @@ def test_a_program_without_its_tokenizer_is_a_program_error(writing):
         program_of(replace(writing.archive, members=members))
 
 
-def test_a_program_is_measured_on_other_texts_beside_gzip(writing, novels, tmp_path):
-    from learnt.training.testing import measure
+def test_a_program_is_measured_on_texts_beside_gzip(writing, novels, tmp_path):
+    from learnt.training.testing import TRAINED_ON, measure
 
     evaluation, notes = measure(writing, novels)
     texts = [path.read_text(encoding="utf-8") for path in sorted(novels.iterdir())]
     bits = sum(writing.score(text).bits.sum() for text in texts)
     assert evaluation.value == pytest.approx(bits / sum(len(t.encode()) for t in texts), rel=1e-5)
     assert evaluation.baseline_name.startswith("gzip -9")
-    assert not notes
+    assert notes == [TRAINED_ON]
     (tmp_path / "none.txt").write_bytes(b"\0" * 50)
     with pytest.raises(DataError, match="binary"):
         measure(writing, tmp_path)
