@@ -7,6 +7,7 @@ nothing is written to the console.
 import base64
 import itertools
 import shutil
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from learnt.runner.page import page_bytes
 from learnt.runner.program import Program, load
 from tests.needs import needs
 
+KEPT = Path(__file__).parents[1] / "program" / "old" / "0.1.0" / "programs.tar.xz"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -58,6 +60,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Program | Path]
         return written[program.archive.data]
 
     return page_of
+
+
+@pytest.fixture(scope="package")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small programs that are kept for ever, one a kind, in a folder."""
+    folder = tmp_path_factory.mktemp("kept")
+    with tarfile.open(KEPT) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
 
 
 @pytest.fixture
@@ -106,3 +117,23 @@ def evaluated(page: Any, code: str, data: bytes) -> Any:
     """What JavaScript makes of bytes; in the code they are called `bytes`."""
     start = "const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));"
     return page.evaluate(f"async (text) => {{ {start} {code} }}", base64.b64encode(data).decode())
+
+
+def note_of(page: Any) -> str:
+    """What is said beside an answer, if anything."""
+    return " ".join(page.locator(".note").all_inner_texts())
+
+
+def chosen(page: Any, name: str, data: bytes) -> None:
+    """Give a file by the page's own button."""
+    page.set_input_files("input[type=file]", {"name": name, "mimeType": "text/csv", "buffer": data})
+
+
+def dropped(page: Any, place: str, name: str, data: bytes) -> None:
+    """Drop a file on the element of that selector."""
+    code = f"""
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([bytes], {name!r}));
+      const event = new DragEvent("drop", {{ dataTransfer, bubbles: true, cancelable: true }});
+      document.querySelector({place!r}).dispatchEvent(event);"""
+    evaluated(page, code, data)

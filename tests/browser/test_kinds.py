@@ -6,7 +6,6 @@ The programs are the small ones that are kept for ever, one a kind.
 import csv
 import io
 import json
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -18,30 +17,10 @@ from learnt.errors import LearntError
 from learnt.runner.columns import Columns
 from learnt.runner.main import run
 from learnt.runner.rows import open_rows
-from tests.browser.conftest import asked, evaluated
+from tests.browser.conftest import asked, chosen, evaluated, note_of
 from tests.runner.crafted import changed, members_of
 
-KEPT = Path(__file__).parents[1] / "program" / "old" / "0.1.0" / "programs.tar.xz"
 NEAR = 1e-4
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    """The programs, in a folder."""
-    folder = tmp_path_factory.mktemp("kept")
-    with tarfile.open(KEPT) as archive:
-        archive.extractall(folder, filter="data")
-    return folder
-
-
-def note_of(page):
-    """What is said beside an answer, if anything."""
-    return " ".join(page.locator(".note").all_inner_texts())
-
-
-def chosen(page, name, data):
-    """Give a file by the page's own button."""
-    page.set_input_files("input[type=file]", {"name": name, "mimeType": "text/csv", "buffer": data})
 
 
 @pytest.mark.parametrize(
@@ -361,7 +340,7 @@ def test_series_get_the_probabilities_that_python_gives(opened, kept):
         values, values.replace(",", "\t"), "2 " + values.replace(",", " "), ",".join(cells[:60]),
         ",".join(gaps), f"{names}\n{','.join(['', *cells[1:149], ''])}\n", f"@data\n{values}\n",
         f"@problemName x\n@classLabel true 1 2\n@data\n{values}:1\n",
-        ",".join([*cells, "1e3", "-4"]),
+        ",".join([*cells, "1e3", "-4"]), f"?,{values}",
     ):  # fmt: skip
         page.fill("#series", text)
         row = asked(page, lambda: page.press("#series", "Control+Enter"))

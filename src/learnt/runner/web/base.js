@@ -52,6 +52,7 @@ learnt.percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 /** A number as Python's `.6g` shows it, or with fewer digits. */
 learnt.number = (value, digits = 6) => {
+  if (!Number.isFinite(value)) return String(value).toLowerCase().replace("infinity", "inf");
   const [first, power] = value.toExponential(digits - 1).split("e");
   const isPlain = value === 0 || (power >= -4 && power < digits);
   if (isPlain) return String(Number(value.toPrecision(digits)));

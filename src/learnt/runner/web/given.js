@@ -116,9 +116,10 @@ learnt.onSubmit = (field, act) => {
   });
 };
 
-/** A file that is dropped on an element goes to `act`. */
+/** A file that is dropped on an element goes to `act`; text goes into fields as always. */
 learnt.onDrop = (element, act) => {
   const over = (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
     event.preventDefault();
     element.classList.toggle("over", event.type === "dragover");
   };
@@ -127,8 +128,6 @@ learnt.onDrop = (element, act) => {
     over(event);
     const [file] = event.dataTransfer.files;
     if (file) learnt.doing(() => act(file));
-    else if (element.tagName === "TEXTAREA")
-      element.value = event.dataTransfer.getData("text/plain");
   });
 };
 
@@ -141,6 +140,18 @@ learnt.field = (label, control, hint = "") =>
     control,
     ...(hint ? [learnt.hint(hint)] : []),
   );
+
+/** The number in a field, if it is one that can be; a Problem else. */
+learnt.numberIn = (field, low, high, whole = false) => {
+  const value = Number(field.value);
+  const fits = field.value.trim() !== "" && value >= low && value <= high;
+  if (!fits || (whole && !Number.isInteger(value))) {
+    const what = whole ? "a whole number" : "a number";
+    const limits = `from ${low} to ${high.toLocaleString("en")}`;
+    throw new learnt.Problem(`${field.labels[0].textContent} must be ${what} ${limits}.`);
+  }
+  return value;
+};
 
 /** A button that lets a person choose a file; `act` gets it. */
 learnt.chooser = (text, accept, act) => {

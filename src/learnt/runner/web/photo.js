@@ -25,7 +25,7 @@ function item(picture) {
   return { whole: picture, small: factor > 1 ? learnt.smaller(whole, factor) : whole };
 }
 
-/** Class numbers (h, w) at the size of the picture: each pixel takes the one it lies in. */
+/** Class numbers (1, h, w) at the size of the picture: each pixel takes the one it lies in. */
 function enlarged(data, [, h, w], { width, height }) {
   const out = new Uint8Array(width * height);
   for (let y = 0; y < height; y += 1) {
@@ -58,13 +58,16 @@ function paint(canvas, numbers, { width, height, data }, colours, cover) {
 function overlay(numbers, picture, names) {
   const { colours } = learnt.manifest.output;
   const { width, height } = picture;
-  const canvas = make("canvas", { width, height, role: "img", className: "mask" });
+  const seen = learnt.viewable(picture);
+  const drawn = seen === picture ? numbers : enlarged(numbers, [1, height, width], seen);
+  const size = { width: seen.width, height: seen.height };
+  const canvas = make("canvas", { ...size, role: "img", className: "mask" });
   canvas.ariaLabel = `The picture with its mask: ${names}`;
   if (Math.max(width, height) < 100) canvas.classList.add("tiny");
-  paint(canvas, numbers, picture, colours, COVER);
+  paint(canvas, drawn, seen, colours, COVER);
   const strength = make("input", { type: "range", min: 0, max: 100, value: COVER, step: 5 });
   strength.addEventListener("input", () => {
-    paint(canvas, numbers, picture, colours, Number(strength.value));
+    paint(canvas, drawn, seen, colours, Number(strength.value));
   });
   const save = make("button", { type: "button", className: "quiet" }, "Save the mask");
   save.addEventListener("click", () => learnt.doing(() => saveMask(numbers, width, height)));

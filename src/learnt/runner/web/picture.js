@@ -5,6 +5,7 @@ const { make, Problem } = learnt;
 
 const MAX_BYTES = 32 * 2 ** 20;
 const MAX_PIXELS = 25_000_000;
+const AT_ONCE = 2 ** 23; // pixels of a canvas: browsers that have a limit have it beyond
 const ORIENTATION = 0x0112; // the EXIF tag that says how a camera was held
 
 // Reading
@@ -24,8 +25,14 @@ learnt.decodePicture = async (bytes) => {
     const picture = await learnt.decodePNG(bytes);
     return turned(picture, orientation(picture.exif));
   }
-  return decodedByBrowser(new Blob([bytes]));
+  const picture = await decodedByBrowser(new Blob([bytes]));
+  if (isJPEG(bytes) && !isOpaque(picture.data)) { // which a JPEG always is
+    throw new Problem("This browser cannot read so large a picture: make it smaller first.");
+  }
+  return picture;
 };
+
+const isJPEG = (bytes) => bytes[0] === 0xff && bytes[1] === 0xd8;
 
 function checkPixels(width, height) {
   if (width * height > MAX_PIXELS) {
@@ -45,7 +52,7 @@ function sizeOf(bytes) {
     return { width: view.getInt32(18, true), height: Math.abs(view.getInt32(22, true)) };
   }
   if (starts("RIFF") && starts("WEBP", 8)) return sizeOfWebP(view, starts);
-  return bytes[0] === 0xff && bytes[1] === 0xd8 ? sizeOfJPEG(view) : null;
+  return isJPEG(bytes) ? sizeOfJPEG(view) : null;
 }
 
 function sizeOfWebP(view, starts) {
@@ -74,7 +81,7 @@ async function decodedByBrowser(blob) {
   let image;
   try {
     image = await createImageBitmap(blob, {
-      colorSpaceConversion: "none", premultiplyAlpha: "none", imageOrientation: "from-image",
+      colorSpaceConversion: "none", premultiplyAlpha: "none",
     });
   } catch {
     throw new Problem("This picture is damaged: choose another.");
@@ -83,12 +90,19 @@ async function decodedByBrowser(blob) {
   return pixels(image, image.width, image.height);
 }
 
-/** The pixels of anything that can be drawn. */
+/** The pixels of anything that can be drawn: so many rows at once as a canvas surely holds. */
 function pixels(source, width, height) {
-  const canvas = make("canvas", { width, height });
+  const tall = Math.min(height, Math.ceil(AT_ONCE / width));
+  const canvas = make("canvas", { width, height: tall });
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(source, 0, 0, width, height);
-  return { width, height, data: context.getImageData(0, 0, width, height).data };
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let y = 0; y < height; y += tall) {
+    context.clearRect(0, 0, width, tall);
+    context.drawImage(source, 0, -y);
+    const rows = Math.min(tall, height - y);
+    data.set(context.getImageData(0, 0, width, rows).data, 4 * width * y);
+  }
+  return { width, height, data };
 }
 
 /** How a camera was held, 1 to 8, from a PNG's EXIF chunk. */
@@ -221,7 +235,11 @@ learnt.pictureControls = (place, given) => {
     if (chosen.size > MAX_BYTES) throw new Problem(`Pictures may have ${MAX_BYTES} bytes.`);
     await learnt.kind.take(new Uint8Array(await chosen.arrayBuffer()), chosen.name);
   });
-  file.addEventListener("change", () => file.files.length && take(file.files[0]));
+  file.addEventListener("change", () => {
+    const [chosen] = file.files;
+    file.value = ""; // so that it can be chosen again
+    if (chosen) take(chosen);
+  });
   document.addEventListener("paste", (event) => {
     if (event.clipboardData.files.length) take(event.clipboardData.files[0]);
   });
@@ -243,24 +261,32 @@ let stopCamera = () => {};
 function camera(view, given) {
   const video = make("video", { autoplay: true, muted: true, playsInline: true });
   const button = make("button", { type: "button", className: "quiet" }, "Use the camera");
+  video.addEventListener("click", (event) => event.preventDefault()); // it lies in a label
   let stream = null;
+  let asking = false; // the person, whether the camera may be used
   const stop = () => {
     stream?.getTracks().forEach((track) => track.stop());
     stream = null;
     video.remove();
     button.textContent = "Use the camera";
   };
-  button.addEventListener("click", () => learnt.doing(async () => {
+  button.addEventListener("click", () => asking || learnt.doing(async () => {
     if (stream) {
+      if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) {
+        throw new Problem("The camera has shown nothing yet: wait a moment.");
+      }
       const picture = pixels(video, video.videoWidth, video.videoHeight);
       stop();
       await given(picture);
       return;
     }
+    asking = true;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     } catch {
       throw new Problem("There is no camera, or this page may not use it.");
+    } finally {
+      asking = false;
     }
     video.srcObject = stream;
     view.replaceChildren(video);
@@ -271,13 +297,19 @@ function camera(view, given) {
   return button;
 }
 
+/** A picture as a canvas can show it. */
+learnt.viewable = (picture) => {
+  const factor = Math.ceil(Math.sqrt((picture.width * picture.height) / AT_ONCE));
+  return factor > 1 ? learnt.smaller({ ...picture, channels: 4 }, factor) : picture;
+};
+
 /** Show the picture that was given; the camera, if it is on, is no longer needed. */
 learnt.preview = (view, picture) => {
-  const canvas = make("canvas", { width: picture.width, height: picture.height, role: "img" });
+  const { width, height, data } = learnt.viewable(picture);
+  const canvas = make("canvas", { width, height, role: "img" });
   canvas.ariaLabel = "The picture that was given";
-  const pixelsOf = new ImageData(new Uint8ClampedArray(picture.data), picture.width);
-  canvas.getContext("2d").putImageData(pixelsOf, 0, 0);
-  if (Math.max(picture.width, picture.height) < 100) canvas.classList.add("tiny");
+  canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(data), width), 0, 0);
+  if (Math.max(width, height) < 100) canvas.classList.add("tiny");
   stopCamera();
   view.replaceChildren(canvas);
 };

@@ -140,26 +140,12 @@ async function bits(row) {
 
 // What a person sees.
 
-/** A field's number, if it is one that can be. */
-function number(name, low, high, whole = false) {
-  const value = Number(fields[name].value);
-  const fits = fields[name].value.trim() !== "" && value >= low && value <= high;
-  if (!fits || (whole && !Number.isInteger(value))) {
-    const what = whole ? "a whole number" : "a number";
-    const label = fields[name].labels[0].textContent;
-    throw new learnt.Problem(
-      `${label} must be ${what} from ${low} to ${high.toLocaleString("en")}.`,
-    );
-  }
-  return value;
-}
-
 const sampling = () => ({
-  length: number("length", 0, 100_000, true),
-  temperature: number("temperature", 0, 100),
-  topK: number("topK", 0, 1e6, true),
+  length: learnt.numberIn(fields.length, 0, 100_000, true),
+  temperature: learnt.numberIn(fields.temperature, 0, 100),
+  topK: learnt.numberIn(fields.topK, 0, 1e6, true),
   topP: 1,
-  seed: number("seed", 0, Number.MAX_SAFE_INTEGER, true),
+  seed: learnt.numberIn(fields.seed, 0, Number.MAX_SAFE_INTEGER, true),
 });
 
 /** Write on from the prompt, shown as it comes. */

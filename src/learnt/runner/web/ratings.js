@@ -2,13 +2,14 @@
 
 const { make } = learnt;
 const TOGETHER = 4096; // pairs that are run together
+const MOST = 1000; // items that one can ask for
 const SUGGESTED = 50; // names that are offered while one types
 const STRANGER = "this user is not known: it is what the mean of all users would rate";
 const ORDER =
   "first what this user would most likely choose; the number is the rating it would get";
 const NO_HISTORY = "who rated what is not in this program: rated items are named, too";
 
-let users, items, titles, rated, controls;
+let users, items, names, titles, rated, controls;
 
 /** The names and texts of an object of texts, in the file's order (which JSON.parse loses). */
 function pairs(text) {
@@ -21,8 +22,8 @@ const numbered = (names) => new Map(Array.from(names, (name, n) => [name, n]));
 const named = (value) =>
   value === null || value === undefined ? "" : learnt.stripped(String(value));
 const plainly = (text) => text.toUpperCase().toLowerCase(); // so that ß is ss
-const nameOf = (item) => [...items.keys()][item];
-const called = (item) => titles[item] || nameOf(item);
+const called = (item) => titles[item] || names[item];
+const asked = () => learnt.numberIn(controls.count, 1, MOST, true);
 
 /** A pair of names as numbers: [user, item, other]. */
 function read({ user, item }) {
@@ -109,7 +110,7 @@ function found(text) {
       );
     }
   }
-  const examples = [...items.keys()].slice(0, 5).join(", ");
+  const examples = names.slice(0, 5).join(", ");
   throw new learnt.Problem(
     `The item ${learnt.quoted(wanted)} is not known; some that are: ${examples} …`,
   );
@@ -126,7 +127,7 @@ function list(answers, share, text) {
 async function suits(name) {
   await learnt.session;
   const begun = performance.now();
-  const answers = await learnt.top(name, Number(controls.count.value));
+  const answers = await learnt.top(name, asked());
   const notes = users.has(named(name)) ? [] : [STRANGER];
   if (answers.length > 1) notes.push(ORDER);
   if (!learnt.manifest.input.history) notes.push(NO_HISTORY);
@@ -152,7 +153,7 @@ async function suits(name) {
 async function alike(name) {
   await learnt.session;
   const begun = performance.now();
-  const answers = await learnt.similar(name, Number(controls.count.value));
+  const answers = await learnt.similar(name, asked());
   learnt.show({
     title: called(answers[0].item),
     detail: `most similar to ${called(found(name))}`,
@@ -203,6 +204,7 @@ learnt.kinds.ratings = {
       [...told.values()],
       [...things.values()],
     ];
+    names = [...items.keys()];
     const user = searched(
       "user",
       "What suits a user",
@@ -214,10 +216,10 @@ learnt.kinds.ratings = {
       "item",
       "What is like an item",
       "a title, or a part of it",
-      () => titles.map((title, n) => title || nameOf(n)),
+      () => names.map((_, n) => called(n)),
       alike,
     );
-    const count = make("input", { id: "count", type: "number", min: 1, max: 1000, value: 10 });
+    const count = make("input", { id: "count", type: "number", min: 1, max: MOST, value: 10 });
     controls = { user: user.input, item: item.input, count };
     place.append(
       make(

@@ -5,6 +5,7 @@ const RATE = 16_000;
 const MAX_SECONDS = 60;
 
 let place, recorder, button, player;
+let asking = false; // the person, whether the microphone may be used
 
 /** A sound's picture: its loudness over time, and the stretch that is heard. */
 function picture({ all, samples, from }, width = 640, height = 192) {
@@ -61,29 +62,34 @@ const file = async (found) => given(await learnt.bytesOf(found), found.type);
 
 /** Listen until the button is pressed again, or a minute is over. */
 async function record() {
+  if (asking) return;
   if (recorder) {
     recorder.stop();
     return;
   }
   let stream;
+  asking = true;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   } catch {
     throw new learnt.Problem("The microphone cannot be used: allow it, or give a file.");
+  } finally {
+    asking = false;
   }
   const parts = [];
-  recorder = new MediaRecorder(stream);
-  recorder.addEventListener("dataavailable", ({ data }) => parts.push(data));
-  recorder.addEventListener("stop", () => {
+  const begun = new MediaRecorder(stream);
+  recorder = begun;
+  begun.addEventListener("dataavailable", ({ data }) => parts.push(data));
+  begun.addEventListener("stop", () => {
     clearTimeout(end);
     stream.getTracks().forEach((track) => track.stop());
-    const type = recorder.mimeType;
+    const type = begun.mimeType;
     recorder = null;
     button.textContent = "Record";
     learnt.doing(async () => given(await learnt.bytesOf(new Blob(parts, { type })), type));
   });
-  const end = setTimeout(() => recorder?.stop(), 1000 * MAX_SECONDS);
-  recorder.start();
+  const end = setTimeout(() => begun.stop(), 1000 * MAX_SECONDS);
+  begun.start();
   button.textContent = "Stop and listen";
 }
 

@@ -250,7 +250,6 @@ function many() {
       learnt.chooser("Choose a file", ".csv,.tsv,.txt,text/csv", file),
     ),
   );
-  learnt.onDrop(node, file);
   return node;
 }
 
