@@ -1,6 +1,7 @@
 # The verbs of this project. `make demo` is the first thing to run, `make test` the last.
 PYTHON ?= python3
 BIN := .venv/bin
+ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test lint types bench docs fuzz release-hash clean
@@ -31,8 +32,8 @@ lint: .venv/installed-dev
 types: .venv/installed-dev
 	$(BIN)/mypy
 
-bench: .venv/installed-dev
-	$(BIN)/python -m benchmarks
+bench: .venv/installed-dev  # make bench ARGS="serving --fastapi PYTHON"
+	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: .venv/installed-dev
 	$(BIN)/python docs/generate.py

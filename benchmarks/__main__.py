@@ -4,13 +4,14 @@
 PYTHON is the interpreter of an environment that has fastai, timm, pyarrow, spacy and the body's
 package (see the files `…_fastai.py`), or LightGBM, scikit-learn and Polars (`tables.py`), and torch
 too (`ratings.py`), or FastAPI (`serving_fastapi.py`). Runs in a home of its own,
-so nothing is cached from before.
+so nothing is cached from before. A workload that cannot run is a row that says why.
 """
 
 import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks import (
@@ -29,7 +30,8 @@ from benchmarks import (
     tables,
     texts,
 )
-from benchmarks.timing import SLOWING, Peers, Row, table
+from benchmarks.timing import HEAD, SLOWING, Peers, Row, line
+from learnt.errors import LearntError
 
 WORKLOADS = {
     "startup": startup.rows,
@@ -60,14 +62,23 @@ def main() -> None:
     parser.add_argument("--lightgbm", metavar="PYTHON", help="an interpreter that has LightGBM")
     parser.add_argument("--fastapi", metavar="PYTHON", help="an interpreter that has FastAPI")
     arguments = parser.parse_args()
-    rows: list[Row] = []
+    peers = Peers(arguments.fastai, arguments.lightgbm, arguments.fastapi)
+    print(HEAD, flush=True)
     with tempfile.TemporaryDirectory(prefix="learnt-bench-") as folder:
         os.environ["LEARNT_HOME"] = str(Path(folder) / "home")
         for name in arguments.workloads:
             print(f"{name}…", file=sys.stderr)
-            peers = Peers(arguments.fastai, arguments.lightgbm, arguments.fastapi)
-            rows += WORKLOADS[name](Path(folder), peers)
-    print(table(rows))
+            for row in made(name, Path(folder), peers):
+                print(line(row), flush=True)
+
+
+def made(name: str, folder: Path, peers: Peers) -> Iterable[Row]:
+    """A workload's rows, or the one that says why there are none."""
+    try:
+        return WORKLOADS[name](folder, peers)
+    except (ImportError, LearntError, RuntimeError) as error:
+        why = " ".join(str(error).split()).replace("|", "/")
+        return [Row(name, f"not run: {why[-300:]}", "", "", "", None)]
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,8 +104,8 @@ def _rows(
     if fastapi:
         peer = str(Path(__file__).with_name("serving_fastapi.py"))
         commands.append([fastapi, peer, str(folder)])
-    with _served(commands[0]) as ours, _served(commands[-1]) as theirs:
-        ports = [ours, theirs][: len(commands)]
+    with ExitStack() as running:
+        ports = [running.enter_context(_served(command)) for command in commands]
         said = [_ask(port, body, media) for port in ports]
         if len({answer["label"] for answer in said}) != 1:
             raise RuntimeError(f"not the same answers: {said}")

@@ -105,11 +105,11 @@ def learnt(*arguments: str | Path, home: Path | None = None) -> Callable[[], str
     return command(Path(sys.executable).parent / "learnt", *arguments, home=home)
 
 
-def table(rows: list[Row]) -> str:
-    """The rows as Markdown."""
-    marks = {True: "yes", False: "**no**", None: ""}
-    lines = ["| workload | learnt | peer | ratio | target | reached |", "|---|---|---|---|---|---|"]
-    for row in rows:
-        cells = (row.workload, row.ours, row.peer, row.ratio, row.target, marks[row.reached])
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+HEAD = "| workload | learnt | peer | ratio | target | reached |\n|---|---|---|---|---|---|"
+
+
+def line(row: Row) -> str:
+    """A row as Markdown, to stand below HEAD."""
+    reached = {True: "yes", False: "**no**", None: ""}[row.reached]
+    cells = (row.workload, row.ours, row.peer, row.ratio, row.target, reached)
+    return "| " + " | ".join(cells) + " |"
