@@ -8,13 +8,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+try:
+    import atheris
+except ImportError:
+    atheris = None
+
 SECONDS = 60
 
 
 def one(name: str, seconds: int) -> None:
     """Fuzz one reader; the process ends with it."""
-    import atheris
-
     with atheris.instrument_imports(include=["learnt"]):
         from tests.fuzz.readers import READERS, read, seeds
 
@@ -31,6 +34,8 @@ def one(name: str, seconds: int) -> None:
 
 def main() -> None:
     """Fuzz one reader, or each in a process of its own."""
+    if atheris is None:
+        sys.exit("error: fuzzing needs atheris, which is for Linux and Python up to 3.12")
     if len(sys.argv) > 1:
         return one(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else SECONDS)
     from tests.fuzz.readers import READERS
