@@ -1,5 +1,5 @@
 """Every hostile file is refused by every verb that reads programs: one sentence, exit code 2, no
-traceback, within little time and memory; and Python's own readers would see what we saw."""
+traceback, within little memory; and Python's own readers would see what we saw."""
 
 import io
 import json
@@ -22,8 +22,7 @@ from tests.hostile.graphs import simple, unsafe, wild
 from tests.hostile.zips import built, hashed, listed
 
 PEAK = 700 * 2**20  # bytes; the libraries alone are 150 MB
-SLOW = 5.0  # seconds of computing for one file
-Outcome = tuple[object, str, str, float, int]
+Outcome = tuple[object, str, str, int]
 
 
 def outcomes(jobs: list[list[str]]) -> Iterable[tuple[list[str], Outcome]]:
@@ -38,14 +37,13 @@ def outcomes(jobs: list[list[str]]) -> Iterable[tuple[list[str], Outcome]]:
 
 
 def refused(job: list[str], outcome: Outcome, most: int = PEAK) -> None:
-    code, out, err, seconds, peak = outcome
+    code, out, err, peak = outcome
     assert (code, out) == (2, ""), (job, outcome)
     assert err.startswith("error: "), (job, err)
     assert err.count("\n") == 1, (job, err)
     assert "Traceback" not in err
     assert err[:-1].isprintable(), (job, err)
     assert len(err) < 2000
-    assert seconds < SLOW, (job, seconds)
     assert peak < most, (job, peak)
 
 
@@ -83,7 +81,7 @@ def zips(members: dict[str, bytes]) -> dict[str, bytes]:
 def test_the_file_they_are_made_of_is_good(members, tmp_path, source):
     file = tmp_path / "good.pyz"
     file.write_bytes(built(listed(members)))
-    for job, (code, _, err, _, _) in outcomes(verbs(file, source)[:3]):
+    for job, (code, _, err, _) in outcomes(verbs(file, source)[:3]):
         assert code == 0, (job, err)
 
 
@@ -144,7 +142,7 @@ def test_a_wild_graph_is_stopped_when_it_is_run(members, tmp_path, source):
         names[str(file)] = name
     jobs = [["run", file, picture] for file in names]
     every = iter(outcomes(jobs))
-    _, (code, _, err, _, _) = next(every)
+    _, (code, _, err, _) = next(every)
     assert code == 0, err
     for job, outcome in every:
         refused([names[job[1]], *job], outcome, MEMORY)
