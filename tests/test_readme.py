@@ -137,3 +137,16 @@ def test_the_extras_of_the_readme_are_those_that_can_be_installed():
     (said,) = re.findall(r"'\.\[(.*)\]'", README)
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     assert {*said.split(","), "dev"} == set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/pages.md"])
+def test_what_a_page_links_to_is_there(page):
+    file = REPOSITORY / page
+    links = re.findall(r"\]\(([^)#:]+)\)", file.read_text())
+    assert [link for link in links if not (file.parent / link).exists()] == []
+
+
+def test_every_picture_of_the_docs_is_shown():
+    shown = README + (REPOSITORY / "docs" / "pages.md").read_text()
+    docs = REPOSITORY / "docs"
+    assert [p.name for p in docs.glob("*.*g") if p.name not in shown] == []

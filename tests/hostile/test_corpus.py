@@ -146,5 +146,5 @@ def test_a_wild_graph_is_stopped_when_it_is_run(members, tmp_path, source):
     assert code == 0, err
     for job, outcome in every:
         refused([names[job[1]], *job], outcome, MEMORY)
-    for job, (code, _, _, _, _) in outcomes([["test", file, str(source)] for file in [*names][1:]]):
+    for job, (code, _, _, _) in outcomes([["test", file, str(source)] for file in [*names][1:]]):
         assert code == 2, job
