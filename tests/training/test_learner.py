@@ -210,6 +210,19 @@ def test_a_callback_that_fails_ends_the_training_and_all_are_told(few):
     assert Fails.ended
 
 
+def test_control_c_after_the_last_step_stops_as_well(few):
+    class Asks(Callback):
+        def after_epoch(self, loop: Loop) -> None:
+            if loop.epoch == loop.epochs:
+                signal.raise_signal(signal.SIGINT)
+
+    stopped = Learner(learnt.Images(few), model="convnet", callbacks=[Asks()])
+    with pytest.raises(Interrupted, match="stopped after epoch 2 of 2; nothing is lost"):
+        stopped.fit(epochs=2)
+    resumed = Learner.resume(stopped.run.name).fit()
+    assert same(resumed, fitted(few))
+
+
 @pytest.mark.parametrize("name", ["evaluate", "program", "made_plan"])
 def test_what_needs_training_says_so_before(few, name):
     learner = Learner(learnt.Images(few), model="convnet")

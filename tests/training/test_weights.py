@@ -1,5 +1,8 @@
 """Weights of 8 bits: they really are, nothing is slower for it, and the gate refuses harm."""
 
+import signal
+import time
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -8,7 +11,7 @@ from onnx import numpy_helper
 
 import learnt
 from learnt.engine import nn
-from learnt.errors import UsageError
+from learnt.errors import Interrupted, UsageError
 from learnt.models.efficientnet import _after_relu6
 from learnt.models.rounding import in_eight_bits, round_weights, same
 from learnt.training.learner import Learner
@@ -172,3 +175,59 @@ def test_small_arrays_biases_and_numbers_that_are_none_stay_as_they_are():
     round_weights(network)
     changed = [(a != p.array).any() for a, p in zip(before, network.parameters(), strict=True)]
     assert changed == [False, False, True, False, False, False]
+
+
+class Watch(Callback):
+    """Notes how long each network is to learn, and calls `act` while the second one does."""
+
+    def __init__(self, act=lambda loop: None):
+        self.epochs, self.act = [], act
+
+    def on_start(self, loop):
+        self.epochs.append(loop.epochs)
+
+    def after_step(self, loop):
+        if len(self.epochs) == 2:
+            self.act(loop)
+
+
+@pytest.fixture(scope="module")
+def some(digits, tmp_path_factory):
+    return take(digits, tmp_path_factory.mktemp("data") / "some", {"0": 16, "1": 16})
+
+
+def quick(folder, *callbacks) -> Learner:
+    data = learnt.Images(folder)
+    return Learner(data, model="efficientnet-lite0", weights="fast", callbacks=callbacks)
+
+
+def test_a_fast_network_learns_as_long_as_the_usual_one_did(some):
+    class Enough(Callback):
+        def after_epoch(self, loop):
+            loop.stop = loop.stop or loop.epoch == 2
+
+    watch = Watch()
+    learner = quick(some, watch, Enough()).fit(epochs=6)
+    assert watch.epochs == [6, 2]
+    assert learner.weights.fast.fast is not None
+    assert learner.history[-1]["accuracy"] == learner.weights.exact
+
+
+@pytest.mark.parametrize("seconds", [1e-6, 2.0])
+def test_without_time_for_a_second_network_the_program_computes_as_usual(some, seconds):
+    watch = Watch(lambda loop: time.sleep(2.1))
+    learner = quick(some, watch).fit(minutes=seconds / 60)
+    assert len(watch.epochs) <= 2
+    assert any("more minutes" in note.lower() for note in learner.data.notes)
+    assert learner.weights.fast is None
+    nodes = onnx.load_model_from_string(learner.program().onnx).graph.node
+    assert "QLinearConv" not in {node.op_type for node in nodes}
+    assert learner.history == learner.run.checkpoint()[1]["history"]
+
+
+def test_control_c_in_the_second_network_keeps_the_first(some):
+    stopped = quick(some, Watch(lambda loop: signal.raise_signal(signal.SIGINT)))
+    with pytest.raises(Interrupted, match=r"the first network is kept\. Go on with: learnt train"):
+        stopped.fit(epochs=2)
+    again = Learner.resume(stopped.run.name).fit()
+    assert again.weights.as_dict() == quick(some).fit(epochs=2).weights.as_dict()

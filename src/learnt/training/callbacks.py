@@ -16,10 +16,11 @@ SAVE_EPOCH, SAVE_STEP = 0.5, 30.0  # seconds between checkpoints, at an epoch's 
 class Checkpoints(Callback):
     """Saves the run now and then, at its end, and when Ctrl-C is pressed.
 
-    Ctrl-C waits for the step that is being made, so that what is saved is whole.
+    Ctrl-C waits for the step that is being made, so that what is saved is whole. Without `save`,
+    a second network learns, and the run goes on from the first.
     """
 
-    def __init__(self, save: Callable[[], None], resume: str) -> None:
+    def __init__(self, save: Callable[[], None] | None, resume: str) -> None:
         self.save, self.resume = save, resume
         self.saved = time.perf_counter()
         self.asked = False
@@ -32,14 +33,14 @@ class Checkpoints(Callback):
     def after_step(self, loop: Loop) -> None:
         if self.asked:
             self._save()
-            raise Interrupted(
-                f"stopped in epoch {loop.epoch + 1} of {loop.epochs}; nothing is lost. "
-                f"Go on with: {self.resume}"
-            )
+            raise self._stopped(f"in epoch {loop.epoch + 1} of {loop.epochs}")
         self._save_after(SAVE_STEP)
 
     def after_epoch(self, loop: Loop) -> None:
-        self._save_after(0.0 if loop.stop or loop.epoch == loop.epochs else SAVE_EPOCH)
+        last = loop.stop or loop.epoch == loop.epochs
+        self._save_after(0.0 if last else SAVE_EPOCH)
+        if last and self.asked:  # there is no step after it
+            raise self._stopped(f"after epoch {loop.epoch} of {loop.epochs}")
 
     def on_end(self, loop: Loop) -> None:
         if self.before is not None:
@@ -50,12 +51,17 @@ class Checkpoints(Callback):
             raise KeyboardInterrupt
         self.asked = True
 
+    def _stopped(self, where: str) -> Interrupted:
+        kept = "nothing is lost" if self.save else "the first network is kept"
+        return Interrupted(f"stopped {where}; {kept}. Go on with: {self.resume}")
+
     def _save_after(self, seconds: float) -> None:
         if time.perf_counter() - self.saved >= seconds:
             self._save()
 
     def _save(self) -> None:
-        self.save()
+        if self.save is not None:
+            self.save()
         self.saved = time.perf_counter()
 
 
@@ -84,6 +90,8 @@ class Deadline(Callback):
 
     def __init__(self, minutes: float) -> None:
         self.end = time.perf_counter() + minutes * 60
+        self.over = False  # has it ended a training?
 
     def after_step(self, loop: Loop) -> None:
-        loop.stop = loop.stop or time.perf_counter() > self.end
+        self.over = time.perf_counter() > self.end
+        loop.stop = loop.stop or self.over

@@ -4,6 +4,7 @@ What is around the loop is a callback (`loop.Callback`); what an engine does is 
 depends on the kind of job (pictures, texts, a table …) is its task (`tasks/`).
 """
 
+import math
 import platform
 import time
 from collections.abc import Sequence
@@ -39,6 +40,11 @@ from learnt.version import __version__
 
 Array = npt.NDArray[Any]
 FEW_STEPS = 10  # of training, below which hardly anything is learnt
+HALF = "half of the minutes, as --fast trains a second network in the others"
+TOO_LATE = (
+    "--fast: the time was over before a second network, for 8-bit arithmetic, had learnt as long "
+    "as the first: the program computes as usual. More minutes or fewer epochs leave time for both"
+)
 
 
 class Learner:
@@ -125,8 +131,11 @@ class Learner:
 
     def plan(self, epochs: int | None = None, minutes: float | None = None) -> Plan:
         """What `fit` would do with this budget, why, and about how long it would take."""
-        made = self.task.plan(Budget(epochs, minutes), self._machine, self.wanted)
-        return replace(made, weights=self.wanted_weights)
+        fast = self.wanted_weights == "fast"
+        budget = Budget(epochs, minutes / 2 if minutes and fast else minutes)
+        made = self.task.plan(budget, self._machine, self.wanted)
+        reasons = (*made.reasons, HALF) if minutes and fast else made.reasons
+        return replace(made, weights=self.wanted_weights, reasons=reasons)
 
     def fit(self, epochs: int | None = None, minutes: float | None = None) -> Self:
         """Train by the plan; `epochs` or `minutes` bound it. Returns the Learner itself.
@@ -142,70 +151,76 @@ class Learner:
         self._resumed = False
         self.task.prepare(made, self._progress)
         self.seconds["features"] = time.perf_counter() - begun
-        batches = Batches(
-            self.task.batch, self.task.examples("train"), made.recipe.batch, self.seed
-        )
-        torch.manual_seed(self.seed)
-        self._begin(made, made.epochs * len(batches))
-        loop = Loop(made.epochs, len(batches), started=begun)
+        batches, loop = self._begin(made, made.epochs)
+        loop.started = begun
         if saved is not None:
             arrays, progress = saved
             self.engine.load_state(arrays, progress["engine"])
             loop = Loop(**progress["loop"], started=begun)
-        limit = minutes or self.options.get("minutes")
-        extra = [Deadline(limit - loop.seconds / 60)] if limit else []
-        callbacks = [*self.callbacks, *extra, Threads(made.threads), self._checkpoints(loop)]
-        self._train(batches, loop, callbacks)
+        limit = minutes or self.options.get("minutes") or math.inf
+        deadline = Deadline(limit - loop.seconds / 60)
+        callbacks = [*self.callbacks, deadline, Threads(made.threads)]
+        self._train(batches, loop, [*callbacks, self._checkpoints(loop)])
         self.history = loop.history
-        self.weights = self._decide(made, self._settled(loop))
+        self.weights = self._settle(self._settled(loop), made.weights)
+        if made.weights == "fast":
+            self.weights = self._quickened(made, deadline, callbacks)
         self.seconds["fit"] = time.perf_counter() - begun - self.seconds["features"]
         return self
 
-    def _decide(self, made: Plan, figures: dict[str, Any]) -> Weights:
-        """How the network's numbers are kept in the program, and computed with."""
-        found = settle(self.task, self.model, made.weights, figures, lambda: self.evaluate("valid"))
-        if made.weights != "fast":
-            return found
-        undo = self.task.quicken(made, self._progress)
-        if undo is None:
-            return replace(found, fast=Fast(kept=False))
-        before = self.model, self.engine
-        again = self._again(made)
-        fast = settle_fast(found, again)
-        if fast.kept:
-            return replace(again, fast=fast)
-        undo()
-        self.model, self.engine = before
-        return replace(found, fast=fast)
+    def _settle(self, figures: dict[str, Any], wanted: str) -> Weights:
+        """How the network's numbers are kept in the program."""
+        return settle(self.task, self.model, wanted, figures, lambda: self.evaluate("valid"))
 
-    def _again(self, made: Plan) -> Weights:
-        """Learn a new network, from what examples are like by now."""
+    def _quickened(self, made: Plan, deadline: Deadline, callbacks: Sequence[Callback]) -> Weights:
+        """Learn a second network, from what 8-bit arithmetic makes of the examples, and as long;
+        where it is not as good, or the time is over before, the first is the Learner's again."""
+        usual, fast = self.weights, None
+        before = self.model, self.engine, self.history
+        if not deadline.over:
+            undo = self.task.quicken(made, self._progress)
+            if undo is None:
+                return replace(usual, fast=Fast(kept=False))
+            try:
+                again = self._again(made, callbacks)
+                fast = None if deadline.over else settle_fast(usual, again)
+            finally:
+                if fast is None or not fast.kept:
+                    undo()
+                    self.model, self.engine, self.history = before
+        if fast is None:
+            self.data.note(TOO_LATE)
+            return usual
+        return replace(again if fast.kept else usual, fast=fast)
+
+    def _again(self, made: Plan, callbacks: Sequence[Callback]) -> Weights:
+        """Train a new network for as many epochs as the one before."""
+        batches, loop = self._begin(made, len(self.history))
+        self._train(batches, loop, [*callbacks, Checkpoints(None, self._goes_on)])
+        self.history = loop.history
+        return self._settle(self._settled(loop), "auto")
+
+    def _begin(self, made: Plan, epochs: int) -> tuple[Batches, Loop]:
+        """A new network and its engine; its batches, and the loop over them at its beginning."""
         batches = Batches(
             self.task.batch, self.task.examples("train"), made.recipe.batch, self.seed
         )
         torch.manual_seed(self.seed)
-        self._begin(made, made.epochs * len(batches))
-        loop = Loop(made.epochs, len(batches))
-        self._train(batches, loop, [*self.callbacks, Threads(made.threads)])
-        return settle(
-            self.task, self.model, "auto", loop.history[-1], lambda: self.evaluate("valid")
-        )
-
-    def _begin(self, made: Plan, steps: int) -> None:
+        steps = epochs * len(batches)
         if steps < FEW_STEPS:
             self.data.note(
                 f"so few steps of training ({steps}) teach hardly anything: ask for more epochs, "
                 "or for none, and learnt chooses"
             )
         self.model = self.task.network(made)
-        optimizer = self.task.optimizer(self.model, made)
         self.engine = NumpyEngine(
             self.model,
             lambda outputs, targets: self.task.loss(outputs, targets, made),
-            optimizer,
+            self.task.optimizer(self.model, made),
             made.recipe,
             steps,
         )
+        return batches, Loop(epochs, len(batches))
 
     def _train(self, batches: Batches, loop: Loop, callbacks: Sequence[Callback]) -> None:
         """The training loop: for each batch, one step; for each epoch, the figures."""
@@ -296,6 +311,11 @@ class Learner:
         name = self._plan.model if self._plan else self.wanted or "a model to be planned"
         return f"Learner({name} on {self.data})"
 
+    @property
+    def _goes_on(self) -> str:
+        """The command that goes on with the run."""
+        return f"learnt train --resume {self.run.name}" if self.run else ""
+
     def _progress(self, done: int, of: int) -> None:
         for callback in self.callbacks:
             callback.on_inputs(done, of)
@@ -316,7 +336,7 @@ class Learner:
             progress = {"loop": loop.progress(), "engine": numbers, "history": loop.history}
             run.save(arrays, progress)
 
-        return Checkpoints(save, f"learnt train --resume {run.name}")
+        return Checkpoints(save, self._goes_on)
 
     def _config(self) -> dict[str, Any]:
         import onnxruntime
