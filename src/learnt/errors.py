@@ -15,8 +15,11 @@
     └── MissingDependencyError    a library that is not installed (exit code 3)
 
 A message says what must hold, what came, and what to do. This file also travels inside every
-program, so it imports nothing.
+program, so it imports only from the standard library.
 """
+
+import os
+import sys
 
 
 class LearntError(Exception):
@@ -77,5 +80,16 @@ class MissingDependencyError(LearntError):
     exit_code = 3
 
     def __init__(self, *packages: str) -> None:
-        install = f"python3 -m pip install {' '.join(packages)}"
+        install = f"{_python()} -m pip install {' '.join(packages)}"
         super().__init__(f"{' and '.join(packages)} must be installed: {install}")
+
+
+def _python() -> str:
+    """How this very interpreter is called: python3, where that is the one a shell would find."""
+    from shutil import which
+
+    own, found = sys.executable or "python3", which("python3") or ""
+    same = os.path.realpath(own) == os.path.realpath(found)  # which looks through environments
+    if same and os.path.dirname(own) == os.path.dirname(found):
+        return "python3"
+    return f'"{own}"' if " " in own else own

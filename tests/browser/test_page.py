@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from learnt.cli.main import main
-from learnt.errors import UsageError
+from learnt.errors import FetchError, UsageError
 from learnt.runner import page as pages_module
 from learnt.runner.page import page_bytes
 from learnt.runner.program import load
@@ -182,11 +182,13 @@ def test_a_library_that_is_damaged_in_the_cache_is_not_used(monkeypatch, home):
     whole = library.packed()
     (file,) = home.rglob("ort.wasm.bundle.min.mjs.gz")
     kept = file.read_bytes()
-    file.write_bytes(kept[:-1] + b"x")
     monkeypatch.setenv("PATH", "")
+    middle = len(kept) // 2
     try:
-        with pytest.raises(Exception, match="npm"):
-            library.packed()
+        for damaged in (kept[:-1] + b"x", kept[:middle] + bytes(99) + kept[middle + 99 :]):
+            file.write_bytes(damaged)
+            with pytest.raises(FetchError, match="npm"):
+                library.packed()
     finally:
         file.write_bytes(kept)
     assert library.packed() == whole

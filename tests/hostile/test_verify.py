@@ -84,3 +84,15 @@ def test_the_report_counts_what_onnx_counts(small, capsys):
         counted = report(file, capsys)[1]["graph"]["operators"]
         assert sum(counted.values()) == len(nodes)
         assert set(counted) == {node.op_type for node in nodes}
+
+
+def test_the_report_says_how_large_a_model_is_once_it_is_loaded(small, capsys):
+    import onnx
+
+    for file in small.values():
+        model = onnx.load_from_string(read_archive(file).members["model.onnx"])
+        wanted = sum(onnx.numpy_helper.to_array(t).size for t in model.graph.initializer)
+        found = report(file, capsys)[1]["graph"]
+        assert (found["numbers"], found["bytes as float32"]) == (wanted, 4 * wanted)
+        main(["verify", str(file)])
+        assert f"{wanted:,} numbers ({4 * wanted:,} bytes" in capsys.readouterr().out

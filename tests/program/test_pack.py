@@ -130,6 +130,14 @@ def test_a_graph_that_answers_otherwise_is_refused(learner, program, tmp_path, m
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 7])
+def test_at_most_three_inputs_travel(learner, program, count):
+    check = checked(learner)
+    few = Check(check.names[:count], check.items[:count], check.wanted[:count])
+    facts = {k: v for k, v in program.manifest.items() if k not in ("format", "learnt", "sha256")}
+    assert pack(program.onnx, facts, "", few).selftests == min(count, 3)
+
+
 def test_an_answer_that_is_no_number_is_a_mismatch(learner, program):
     check = checked(learner)
     check = replace(check, wanted=[np.full_like(row, np.nan) for row in check.wanted])

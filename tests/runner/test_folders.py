@@ -5,6 +5,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from learnt.errors import OutputError
 from learnt.runner.folders import home
 
 
@@ -20,3 +21,11 @@ def test_learnt_home_puts_both_below_one_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("LEARNT_HOME", str(tmp_path))
     assert home("cache") == tmp_path / "cache"
     assert home("data") == tmp_path / "data"
+
+
+def test_without_any_home_it_says_how_to_name_one(monkeypatch):
+    monkeypatch.delenv("LEARNT_HOME")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", lambda: Path("~no such user").expanduser())
+    with pytest.raises(OutputError, match="set LEARNT_HOME"):
+        home("cache")

@@ -169,14 +169,18 @@ def test_a_missing_library_is_the_line_that_installs_it(program_file, pictures, 
     without = bare_environment(tmp_path / "without", "numpy", "PIL")
     done = environments.run([without, program_file, pictures[0]])
     assert (done.returncode, done.stdout) == (3, "")
-    install = "onnxruntime must be installed: python3 -m pip install onnxruntime"
+    install = f"onnxruntime must be installed: {without} -m pip install onnxruntime"
     assert done.stderr == f"error: {install}\n"
 
 
 def test_all_that_is_missing_is_named_at_once(program_file, tmp_path):
-    done = environments.run([bare_environment(tmp_path / "empty"), program_file, "--info"])
+    python = bare_environment(tmp_path / "empty")
+    done = environments.run([python, program_file, "--info"])
     assert done.returncode == 3
-    assert done.stderr.endswith("python3 -m pip install numpy onnxruntime pillow\n")
+    assert done.stderr.endswith(f"{python} -m pip install numpy onnxruntime pillow\n")
+    path = {"env": environment(PATH=f"{python.parent}{os.pathsep}{os.environ['PATH']}")}
+    done = environments.run([python, program_file, "--info"], **path)  # as in an active one
+    assert done.stderr.endswith("installed: python3 -m pip install numpy onnxruntime pillow\n")
 
 
 @pytest.mark.parametrize("arguments", [["--info"], ["--json"], []])

@@ -181,6 +181,19 @@ def test_parquet_gives_the_same_rows(tmp_path: Path):
             assert [list(row) for row in rows] == [[1, "x", "true"], [None, None, "false"]]
 
 
+def test_parquet_whose_pages_are_damaged_is_an_error(tmp_path: Path):
+    file = tmp_path / "a.parquet"
+    pl.DataFrame({"n": range(9), "t": ["text"] * 9}).write_parquet(file)
+    data = file.read_bytes()
+    data = data[:4] + b"\xff" * 40 + data[44:]  # what says where all is, at the end, is whole
+    file.write_bytes(data)
+    for source in (file, data):
+        with open_rows(source) as rows:
+            assert rows.names == ["n", "t"]
+            with pytest.raises(TableError, match="after row 0: it is damaged"):
+                list(rows)
+
+
 def test_parquet_without_polars_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(MissingDependencyError, match="pip install polars"):

@@ -1,5 +1,9 @@
 """Files of series in every shape, and what is wrong with some."""
 
+import io
+import os
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +101,24 @@ def test_a_path_is_named_in_errors(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("t0,t1\n1,2\n3,no\n")
     with pytest.raises(TableError, match=r"rows.csv, row 2"):
         list(series_rows(tmp_path / "rows.csv"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
+def test_a_file_that_can_be_read_only_once_is_read_whole(tmp_path: Path) -> None:
+    table = "t0,t1,id\n" + "".join(f"{n},2,{n}\n" for n in range(10_000))
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=(table,))
+    writer.start()
+    assert [row.cells["id"] for row in series_rows(tmp_path / "pipe")] == [
+        str(n) for n in range(10_000)
+    ]
+    writer.join()
+    with (tmp_path / "rows.csv").open("w+b") as file:
+        file.write(table.encode())
+        file.seek(0)
+        with io.BufferedReader(file.raw) as source:
+            assert len(list(series_rows(source))) == 10_000
+
+
+def test_long_names_and_numbers_are_names_of_no_channel() -> None:
+    assert channels_of(["c1", "c2", "c" + "1" * 5000]) == {"c": [0, 1]}

@@ -232,3 +232,12 @@ def test_memory_stays_flat_however_many_rows_come(adult_program: Path) -> None:
         assert done.stdout.count("\n") == count + 1
         peaks.append(int(done.stderr.splitlines()[-1]))
     assert peaks[1] < peaks[0] * 1.1
+
+
+def test_a_row_that_travels_is_json_for_every_reader_of_it(program: Program) -> None:
+    for odd in (float("nan"), float("inf"), -np.inf, np.float64("nan")):
+        item = program.read({"age": odd, "workclass": odd, "race": "White"})
+        data = program.stored(item)[1]
+        assert json.loads(data, parse_constant=pytest.fail)["age"] is None
+        again = program.read(data)
+        assert str(again.read) == str(item.read)  # NaN is NaN

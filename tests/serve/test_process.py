@@ -136,4 +136,4 @@ def test_a_missing_library_is_the_line_that_installs_it(program_file, tmp_path):
     python = bare_environment(tmp_path / "bare", "numpy", "onnxruntime", "PIL")
     done = run([python, program_file, "--serve", 0])
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.endswith("python3 -m pip install uvicorn httptools\n")
+    assert done.stderr.endswith(f"{python} -m pip install uvicorn httptools\n")

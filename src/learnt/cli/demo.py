@@ -1,5 +1,6 @@
 """`learnt demo`: real data, a training, a program, and the program at work."""
 
+import os
 import subprocess
 import sys
 import time
@@ -48,7 +49,9 @@ def _show(data: "Images", out: Path) -> None:
     command = [sys.executable, str(out), *(str(picture.path) for picture in pictures)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     answers = [line.rpartition(": ")[2] for line in done.stdout.splitlines()]
-    print(f"\nThe program at work, on pictures it never saw:  ./{out} PICTURE...\n")
+    print(
+        f"\nThe program at work, on pictures it never saw:  {os.path.join('.', out)} PICTURE...\n"
+    )
     captions = [
         answer if answer.split()[0] == picture.label else f"{answer} ✗ {picture.label}"
         for answer, picture in zip(answers, pictures, strict=True)

@@ -232,6 +232,8 @@ def _wave(file: BinaryIO, label: str) -> tuple[Wave, int]:
         with wave.open(file) as sound:
             rate, channels, width = sound.getframerate(), sound.getnchannels(), sound.getsampwidth()
             _check_shape(rate, channels, label)
+            if width > 4:
+                raise SoundError(f"{label} has {8 * width} bits a sample; at most 32 are read")
             raw = np.frombuffer(sound.readframes(MAX_SECONDS * rate), np.uint8)
     except (wave.Error, EOFError):  # no WAV, not of whole numbers, or damaged
         raise MissingDependencyError("soundfile") from None

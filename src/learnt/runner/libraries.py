@@ -7,14 +7,15 @@ them, and their sha256 is compared again whenever they are used.
 import gzip
 import hashlib
 import tarfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from learnt.errors import FetchError
+from learnt.errors import FetchError, OutputError
 from learnt.runner.fetch import Carrier, fetched
 from learnt.runner.files import write_atomically
-from learnt.runner.folders import cache_folder
+from learnt.runner.folders import home, made
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Library:
     """A package of npm, and the sha256 of each of its files that pages hold."""
 
     called: str  # the name of the global that its script becomes
+    licence: str
     carrier: Carrier
     files: Mapping[str, str]
 
@@ -40,14 +42,14 @@ class Library:
 
     def _place(self, name: str) -> Path:
         whole = f"{self.carrier.package}-{self.carrier.version}".replace("/", "-").lstrip("@")
-        return cache_folder("libraries", whole) / f"{Path(name).name}.gz"
+        return home("cache") / "libraries" / whole / f"{Path(name).name}.gz"
 
     def _kept(self, name: str) -> bytes | None:
         """What is in the cache, if it is there and is what it must be."""
         try:
             data = self._place(name).read_bytes()
             plain = gzip.decompress(data)
-        except (OSError, EOFError, ValueError):
+        except (OSError, EOFError, ValueError, OutputError, zlib.error):
             return None
         return data if hashlib.sha256(plain).hexdigest() == self.files[name] else None
 
@@ -58,6 +60,7 @@ class Library:
                 data = member.read() if member else b""
                 if hashlib.sha256(data).hexdigest() != wanted:
                     raise FetchError(f"{name} in {self.carrier.package} is not the one expected")
+                made(self._place(name).parent)
                 write_atomically(self._place(name), gzip.compress(data, 9, mtime=0))
 
 
@@ -65,6 +68,7 @@ RUNTIME_CODE = "dist/ort.wasm.bundle.min.mjs"
 RUNTIME_WASM = "dist/ort-wasm-simd-threaded.wasm"
 RUNTIME = Library(
     "ort",
+    "MIT",
     Carrier(
         "npm",
         "onnxruntime-web",
@@ -79,6 +83,7 @@ RUNTIME = Library(
 
 TOKENIZERS = Library(
     "tokenizers",
+    "Apache-2.0",
     Carrier(
         "npm",
         "@huggingface/tokenizers",

@@ -20,6 +20,7 @@ from learnt.runner.text import shown
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO  # "-" is standard input
 
+STANDARD_INPUT = "standard input"  # what messages call it
 MAX_CELL = 16 * 2**20  # characters of a cell
 MAX_ROW = 2 * MAX_CELL  # characters of a row
 HEAD = 4096  # bytes, by which a file is seen to be no text
@@ -34,7 +35,7 @@ ESCAPED = re.compile("[\udc80-\udcff]+")  # bytes that were not UTF-8
 def table_name(source: Source) -> str:
     """What messages call a table."""
     if isinstance(source, str | os.PathLike):
-        return "standard input" if source == "-" else shown(source)
+        return STANDARD_INPUT if source == "-" else shown(source)
     return "the table"
 
 
@@ -130,7 +131,7 @@ class Lines:
     def close(self) -> None:
         """Close the file, unless it is standard input."""
         with suppress(OSError, ValueError):
-            if self.name == "standard input":
+            if self.name == STANDARD_INPUT:
                 self._file.detach()
             else:
                 self._file.close()

@@ -42,17 +42,20 @@ class RatingProgram(Program):
     def __init__(self, archive: Archive) -> None:
         super().__init__(archive)
         self.columns = _checked(self.spec)
-        told = self._names("users")
-        self.titles: list[str] = list(self._names("items").values())
+        told, titles = self._names("users"), self._names("items")
+        self.titles: list[str] = list(titles.values())
         self.users: Names = {name: number for number, name in enumerate(told)}
-        self.items: Names = {name: number for number, name in enumerate(self._names("items"))}
+        self.items: Names = {name: number for number, name in enumerate(titles)}
         self._rated = list(told.values())
         self._item_names = list(self.items)
 
     def read(self, source: Any) -> Item:
         """A pair of names as numbers; DataError for an item that is not known."""
         if isinstance(source, bytes):
-            source = json.loads(source)
+            try:
+                source = json.loads(source)
+            except (ValueError, RecursionError):
+                raise DataError("a pair as bytes must be JSON of a user and an item") from None
         if isinstance(source, dict):
             source = (source.get("user"), source.get("item"))
         if not isinstance(source, tuple | list) or len(source) != 2:

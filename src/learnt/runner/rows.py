@@ -21,7 +21,7 @@ from typing import IO, Any, TypeAlias
 
 from learnt.errors import MissingDependencyError, TableError
 from learnt.runner.files import in_place
-from learnt.runner.lines import MAX_CELL, Lines, Source, opened, table_name
+from learnt.runner.lines import MAX_CELL, STANDARD_INPUT, Lines, Source, opened, table_name
 from learnt.runner.text import harmless, shown
 
 Cell: TypeAlias = str | int | float | None  # CSV gives text only; JSON lines and Parquet numbers
@@ -101,14 +101,18 @@ def open_rows(source: Source) -> Rows:
     needs polars. Raises TableError for what is no table.
     """
     name = table_name(source)
-    file = opened(source, name)
+    return rows_of(opened(source, name), name)
+
+
+def rows_of(file: io.BufferedReader, name: str) -> Rows:
+    """The same of an open file, which may have been peeked into; `name` is as messages have it."""
     try:
         if is_parquet(name) or file.peek(4)[:4] == b"PAR1":
-            return _parquet(source, file, name)
+            return _parquet(file, name)
         lines = Lines(file, name)
         return _json_rows(lines) if is_json(name) else _csv_rows(lines)
     except BaseException:
-        if source != "-":
+        if name != STANDARD_INPUT:
             file.close()
         raise
 
@@ -284,14 +288,15 @@ def _cell(value: object) -> Cell:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _parquet(source: Source, file: io.BufferedReader, name: str) -> Rows:
+def _parquet(file: io.BufferedReader, name: str) -> Rows:
     """Parquet, some rows at a time; what is neither text nor a number comes as text."""
     try:
         import polars as pl
     except ImportError:
         raise MissingDependencyError("polars") from None
     notes: list[str] = []
-    at_path = isinstance(source, str | os.PathLike) and source != "-"
+    path = getattr(file, "name", None)
+    at_path = isinstance(path, str) and os.path.isfile(path)
     try:
         whole = pl.scan_parquet(Path(file.name) if at_path else io.BytesIO(file.read()), glob=False)
         names = column_names(whole.collect_schema().names(), name, notes)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from learnt.errors import TableError
 from learnt.runner.lines import Lines, Source, opened, table_name
-from learnt.runner.rows import Cell, open_rows
+from learnt.runner.rows import Cell, rows_of
 from learnt.runner.text import shown
 
 Values = npt.NDArray[np.float64]  # (n,); NaN is missing
@@ -57,8 +57,7 @@ def series_rows(source: Source, label_first: bool = False) -> Iterator[Row]:
     elif is_bare(file.peek(4096)[:4096]):
         yield from _bare(Lines(file, name), label_first)
     else:
-        file.close() if source != "-" else None
-        with open_rows(file if source == "-" else source) as rows:
+        with rows_of(file, name) as rows:
             layout = channels_of(rows.names)
             for number, cells in enumerate(rows, 1):
                 yield table_row(rows.names, cells, layout, f"{name}, row {number}")

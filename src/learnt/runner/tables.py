@@ -6,6 +6,7 @@ a table's further columns (an id, the label itself) are passed over, and stand i
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -104,8 +105,12 @@ class TableProgram(Program):
             yield {name: array for name, array in found.items() if array.shape[1]}
 
     def stored(self, item: Row) -> tuple[str, bytes]:
-        """As JSON, which `read` takes."""
-        return "json", json.dumps(item.cells, ensure_ascii=False).encode()
+        """As JSON, which `read` takes; what is not finite is missing to it, and no JSON."""
+        cells = {
+            name: None if isinstance(cell, float) and not math.isfinite(cell) else cell
+            for name, cell in item.cells.items()
+        }
+        return "json", json.dumps(cells, ensure_ascii=False).encode()
 
     def finished(self, item: Row, row: Any) -> Any:
         """The result, with a note of what was missing, or was never seen."""
