@@ -109,6 +109,20 @@ def test_any_prompt_is_answered(writing):
         writing(b"\0\1\2\3")
 
 
+def test_of_a_long_prompt_only_the_end_is_cut_into_tokens(writing, monkeypatch):
+    prompt, cut = "It is a truth, " * 50_000, []
+    encode = writing.tokenizer.encode
+    spied = lambda texts: cut.extend(texts) or encode(texts)  # noqa: E731
+    monkeypatch.setattr(writing.tokenizer, "encode", spied)
+    answer = writing(prompt, length=30, seed=1)
+    assert answer.prompt == prompt
+    assert answer.note == f"only the last {writing.context} tokens of the prompt are seen"
+    assert max(map(len, cut)) < len(prompt) / 10
+    monkeypatch.setattr(writing, "longest", len(prompt))  # so that all of it is
+    assert writing(prompt, length=30, seed=1) == answer
+    assert max(map(len, cut)) == len(prompt)
+
+
 def test_options_that_cannot_be_say_what_must_hold(writing):
     for options in ({"length": -1}, {"temperature": -1}, {"temperature": float("nan")},
                     {"top_k": -1}, {"top_p": 0}, {"top_p": 1.5}, {"seed": -1}):  # fmt: skip

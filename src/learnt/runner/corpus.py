@@ -109,6 +109,7 @@ class CorpusProgram(Program):
         self.context, self.vocabulary = self.result.shape
         if len(self.tokenizer) + 1 != self.vocabulary:
             raise ProgramError("its tokenizer.json must have a token less than its graph")
+        self.longest = max(map(len, self.tokenizer.bytes))  # bytes of a token
         self.begin = self.vocabulary - 1  # the token before a text, which also ends one
 
     def read(self, source: Any) -> list[int]:
@@ -170,7 +171,7 @@ class CorpusProgram(Program):
         prompt that stops within a word goes on within it.
         """
         random = np.random.default_rng(sampling.seed)
-        tokens = [self.begin, *self.tokenizer.encode([prompt])[0]]
+        tokens = [self.begin, *self._last(prompt)]
         start = self.tokenizer.bytes[tokens.pop()] if len(tokens) > 1 else b""
         while not made.ended and made.tokens <= sampling.length * 4:
             scores = self._next(tokens)
@@ -184,6 +185,10 @@ class CorpusProgram(Program):
                 tokens.append(token)
                 yield self.tokenizer.bytes[token][len(start) :]
             start = b""
+
+    def _last(self, prompt: str) -> list[int]:
+        """The tokens of a prompt's end: at least as many as the graph can see."""
+        return self.tokenizer.encode([prompt[-2 * self.context * self.longest :]])[0]
 
     def _next(self, tokens: list[int]) -> Array:
         """Scores (V) of what follows, by the last tokens that the graph can see."""
@@ -223,7 +228,7 @@ class CorpusProgram(Program):
         return np.concatenate(found)
 
     def _note(self, prompt: str) -> str:
-        if len(prompt) > self.context and len(self.read(prompt)) > self.context:
+        if len(prompt) > self.context and len(self._last(prompt)) > self.context:
             return f"only the last {self.context} tokens of the prompt are seen"
         return ""
 

@@ -12,9 +12,10 @@ done at a time are bounded; bodies are never the names of files.
 
 import asyncio
 import json
+import re
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,9 +29,9 @@ from learnt.runner.text import shown
 
 MAX_IN_FLIGHT = 256  # requests to /run at a time
 MAX_HELD = 256 * 2**20  # bytes of bodies at a time
+MAX_VALUES = 2_000_000  # commas and brackets of a JSON body: while it is read, all else waits
 MAX_DRAINED = 64 * 2**20  # bytes of a body that is refused, which are read so that the client hears
 ANSWER_SECONDS = 60.0
-LOCAL = ("127.0.0.1", "localhost", "[::1]")
 CLOSE = {"connection": "close"}
 HTML = "text/html; charset=utf-8"
 
@@ -55,19 +56,27 @@ class Refused(Exception):  # noqa: N818 - it is an answer
         self.reply = Reply(json.dumps({"error": reason}).encode(), JSON, status, headers)
 
 
+class Torn(Refused):
+    """An answer that has begun, but cannot be made whole: its connection is broken off."""
+
+    def __init__(self, refused: Refused) -> None:
+        self.reply = refused.reply
+
+
 class Left(Exception):  # noqa: N818 - nobody is there to be told
     """The client is gone."""
 
 
 class Endpoints:
-    """The application; `page` makes the page, `local` where only this machine may ask."""
+    """The application; `page` makes the page, `hosts` are what this server may be called (any
+    name, if there are none)."""
 
     def __init__(
-        self, program: Program, plan: Plan, page: Callable[[], Reply], local: bool,
+        self, program: Program, plan: Plan, page: Callable[[], Reply], hosts: Sequence[str],
         verbose: bool = False,
     ) -> None:  # fmt: skip
         self.program, self.plan = program, plan
-        self.page, self.local, self.verbose = page, local, verbose
+        self.page, self.hosts, self.verbose = page, hosts, verbose
         self.inputs = inputs_of(program)
         facts = {name: str(program.manifest.get(name, "")) for name in ("name", "task", "learnt")}
         self.metrics = Metrics(facts)
@@ -85,12 +94,16 @@ class Endpoints:
         counted = path if path in ROUTES else "other"
         try:
             reply = await self._reply(scope, receive, send)
-        except Refused as refused:
-            reply = refused.reply
         except Left:
             return
-        if reply is not None:
-            await _send(send, reply)
+        except Exception as error:
+            refused = error if isinstance(error, Refused) else _refusal(error)
+            reply = refused.reply
+            if not isinstance(refused, Torn):
+                await _send(send, reply)
+        else:
+            if reply is not None:
+                await _send(send, reply)
         status = reply.status if reply else 200
         seconds = time.perf_counter() - begun
         self.metrics.answered(counted, status)
@@ -116,7 +129,7 @@ class Endpoints:
         if method not in allowed:
             raise Refused(405, f"{path} knows {' and '.join(allowed)}", allow=", ".join(allowed))
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        if self.local or path == "/run":
+        if self.hosts or path == "/run":
             self._check_site(headers)
         if path == "/run":
             return await self._run(headers, receive, send)
@@ -125,14 +138,14 @@ class Endpoints:
         if path == "/openapi.json":
             return Reply(self.description)
         if path == "/metrics":
-            return Reply(self.metrics.text().encode(), MEDIA)
+            return Reply(self.metrics.text().encode("utf-8", "replace"), MEDIA)
         return Reply(b'{"status": "ok"}')
 
     def _check_site(self, headers: Mapping[bytes, str]) -> None:
         """A page of another site, in this machine's browser, has no business here."""
-        host = headers.get(b"host", "")
-        if self.local and host and host.rpartition(":")[0] not in LOCAL and host not in LOCAL:
-            raise Refused(403, f"this server is only for this machine; ask by {LOCAL[0]}")
+        host = headers.get(b"host", "").lower()
+        if self.hosts and host and not {host, host.rpartition(":")[0]} & set(self.hosts):
+            raise Refused(403, f"this server is only for this machine; ask by {self.hosts[0]}")
         origin = headers.get(b"origin", "")
         if origin and origin.partition("://")[2] != host:
             raise Refused(403, "this request comes from a page of another site")
@@ -222,7 +235,7 @@ class Endpoints:
     async def _answer(
         self, body: bytes, raw: bool, accept: str, receive: Receive, send: Send
     ) -> Reply | None:
-        wanted = next((media for media in self.inputs.gives if media in accept), JSON)
+        wanted = _wanted(accept, self.inputs.gives)
         if raw:
             self.metrics.inputs += 1
             return await self._one(self.inputs.raw, body, wanted)
@@ -279,12 +292,14 @@ class Endpoints:
         gone.add_done_callback(lambda _: done.cancel())
         try:
             part = await parts.get()
-            if done.done() and not done.cancelled() and done.exception() is not None:
-                raise _refusal(done.exception())
+            if part is None and (failed := _failure(done)):
+                raise failed
             await send(_head(200, "text/plain; charset=utf-8", {}))
             while part is not None:
                 await send({"type": "http.response.body", "body": part.encode(), "more_body": True})
                 part = await parts.get()
+            if failed := _failure(done):
+                raise Torn(failed)
             await send({"type": "http.response.body", "body": b""})
         finally:
             gone.cancel()
@@ -295,7 +310,27 @@ ROUTES = {"/": ("GET", "HEAD"), "/run": ("POST",), "/openapi.json": ("GET", "HEA
           "/health": ("GET", "HEAD"), "/metrics": ("GET", "HEAD")}  # fmt: skip
 
 
+def _wanted(accept: str, gives: Sequence[str]) -> str:
+    """The media type of an answer: JSON where that is named, or nothing else is that we have."""
+    named = set()
+    for part in accept.lower().split(","):
+        media, *options = (word.strip() for word in part.split(";"))
+        if not any(re.fullmatch(r"q\s*=\s*0(\.0*)?", option) for option in options):
+            named.add(media)
+    return next((media for media in (JSON, *gives) if media in named), JSON)
+
+
+def _failure(done: "asyncio.Future[bytes]") -> Refused | None:
+    """Why there is no answer, if that is so by now; Left where nobody wants it."""
+    if done.cancelled():
+        raise Left
+    error = done.exception() if done.done() else None
+    return _refusal(error) if error is not None else None
+
+
 def _parsed(body: bytes) -> Any:
+    if len(body) > MAX_VALUES and sum(map(body.count, b",[{")) > MAX_VALUES:
+        raise Refused(413, f"the body may have at most {MAX_VALUES:,} values")
     try:
         return json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError):

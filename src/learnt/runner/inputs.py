@@ -177,7 +177,7 @@ class Prompts(Inputs):
 
     def asked(self, value: Any) -> tuple[str, Any]:
         """The prompt, and the Sampling; DataError where they cannot be."""
-        from learnt.runner.corpus import Sampling
+        from learnt.runner.corpus import Sampling, plain
 
         given = only(value, "prompt", tuple(self.options()))
         for name, spec in self.options().items():
@@ -189,9 +189,10 @@ class Prompts(Inputs):
         if given.get("length", 0) > MAX_LENGTH:
             raise DataError(f"'length' must be at most {MAX_LENGTH:,}")
         try:
-            return prompt, Sampling(**{n: v if n in FLOATS else int(v) for n, v in given.items()})
+            how = Sampling(**{n: v if n in FLOATS else int(v) for n, v in given.items()})
         except UsageError as error:
             raise DataError(str(error)) from None
+        return plain(prompt), how
 
     @staticmethod
     def options() -> dict[str, Schema]:
@@ -326,13 +327,7 @@ class Series(Inputs):
     def job(self, value: Any, wanted: str = JSON) -> Job:
         """The numbers in an object of JSON; null is missing."""
         numbers = only(value, "series")["series"]
-        rows = numbers if nested(numbers) else [numbers]
-        for row in rows:
-            if not isinstance(row, list) or not all(n is None or is_number(n) for n in row):
-                raise DataError("'series' must be a list of numbers (null: missing), or of lists")
-            if any(n is not None and abs(n) > self.most for n in row):
-                raise DataError(f"a number of a series must be at most {self.most:g}, or missing")
-        return Job(lambda: self.program.read(as_array(numbers, rows)), as_json)
+        return Job(lambda: self.program.read(as_array(numbers, self.most)), as_json)
 
     def schema(self) -> Schema:
         """An object with the numbers."""
@@ -351,6 +346,7 @@ class Series(Inputs):
         return {"series": numbers[0] if len(numbers) == 1 else numbers}
 
 
+NUMBERS = frozenset((int, float, type(None)))
 FLOATS = ("temperature", "top_p")
 KINDS: dict[str, type[Inputs]] = {
     "image": Pictures, "photo": Photos, "sound": Sounds, "text": Texts, "prompt": Prompts,
@@ -363,18 +359,18 @@ def inputs_of(program: Program) -> Inputs:
     return KINDS[program.spec["kind"]](program)
 
 
-def nested(numbers: Any) -> bool:
-    """Is it a list of lists?"""
-    return isinstance(numbers, list) and bool(numbers) and isinstance(numbers[0], list)
-
-
-def as_array(numbers: Any, rows: list[list[Any]]) -> Any:
-    """The numbers as (n,) or (channels, n); rows of several lengths are for `read` to judge."""
-    filled = [[np.nan if n is None else n for n in row] for row in rows]
-    if len({len(row) for row in filled}) > 1:
+def as_array(numbers: Any, most: float) -> Any:
+    """Numbers, or lists of them, as (n,) or (channels, n); DataError if one is more than `most`."""
+    nested = isinstance(numbers, list) and bool(numbers) and isinstance(numbers[0], list)
+    rows = numbers if nested else [numbers]
+    if not all(isinstance(row, list) and NUMBERS.issuperset(map(type, row)) for row in rows):
+        raise DataError("'series' must be a list of numbers (null: missing), or of lists")
+    if len(set(map(len, rows))) > 1:
         raise DataError("the channels of a series must be of one length")
     try:
-        array = np.array(filled, np.float64)
-    except OverflowError:
-        raise DataError("'series' has a number that is too large") from None
-    return array if nested(numbers) else array[0]
+        array = np.array(rows, np.float64)  # None becomes NaN
+    except OverflowError:  # a whole number beyond what a float can be
+        array = np.array([[np.inf]])
+    if np.nanmax(np.abs(array), initial=0) > most:
+        raise DataError(f"a number of a series must be at most {most:g}, or missing")
+    return array if nested else array[0]

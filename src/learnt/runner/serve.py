@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 NEEDED = ("uvicorn", "httptools")
+LOCAL = (HOST, "localhost", "[::1]")  # what a server that only this machine can reach is called
 BACKLOG = 1024  # connections that wait to be taken
 IDLE_SECONDS = 15  # that a connection may stay open without a request
 END_SECONDS = 90  # that accepted requests have, once the end was asked for
@@ -46,8 +47,10 @@ def serve(
     with listener:
         plan = plan_of(program)
         at, taken = listener.getsockname()[:2]
-        url = f"http://{f'[{at}]' if ':' in at else at}:{taken}/"
-        app = Endpoints(program, plan, page_of(program, url), local, verbose)
+        names = [f"[{name}]" if ":" in name else name for name in (at, host.lower())]
+        url = f"http://{names[0]}:{taken}/"
+        hosts = (*names, *LOCAL) if local else ()
+        app = Endpoints(program, plan, page_of(program, url), hosts, verbose)
         say(program, url, local, as_json)
         _serve(app, listener)
     return 0

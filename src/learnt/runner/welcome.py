@@ -47,12 +47,13 @@ def page_of(program: Program, url: str) -> Callable[[], Reply]:
 
 def _page(program: Program, url: str) -> Reply:
     scripts = KINDS.get(program.spec["kind"])
-    if scripts and all(library.here for library in (RUNTIME, *scripts.libraries)):
-        try:
+    try:
+        if scripts and all(library.here for library in (RUNTIME, *scripts.libraries)):
             return Reply(page_bytes(program), HTML)
-        except LearntError:  # it is too large for a page
-            pass
-    return Reply(card(program, url).encode(), HTML, 200, {"content-security-policy": CARD_POLICY})
+    except (LearntError, OSError, RuntimeError):  # too large for a page; no place for libraries
+        pass
+    body = card(program, url).encode("utf-8", "replace")
+    return Reply(body, HTML, 200, {"content-security-policy": CARD_POLICY})
 
 
 def card(program: Program, url: str) -> str:
