@@ -5,6 +5,7 @@ import io
 import random
 import re
 import shutil
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -93,6 +94,17 @@ def test_digits_that_differ_are_not_alike_and_brighter_copies_are(digits: Path):
     )
 
 
+def test_large_rows_are_compared_a_few_at_a_time():
+    large = np.arange(500_000, dtype=np.float32) % 7  # 2 MB; a view of it, 120 times
+    rows = np.broadcast_to(large, (120, 500_000))
+    tracemalloc.start()
+    pairs, looked = honesty.alike_vectors(rows, np.arange(115), np.arange(115, 120), 0.9)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(pairs) == looked == 5
+    assert most < 115 * large.nbytes
+
+
 def test_of_many_held_out_examples_some_are_looked_at():
     rows = load_digits().data
     numbers = np.arange(len(rows))
@@ -128,7 +140,7 @@ def test_pictures_that_are_almost_in_train_as_well_are_said(digits: Path, tmp_pa
                 with Image.open(file) as picture:  # another file, as from another camera
                     pale = picture.point(lambda grey: grey * 0.9 + 9)
                 pale.save(tmp_path / label / f"{number}.png")
-    learner = learnt.Learner(learnt.Images(tmp_path), model="convnet").fit(epochs=1)
+    learner = learnt.Learner(learnt.Images(tmp_path), model="convnet").fit(epochs=10)
     (note,) = learner.data.notes
     assert "of the held-out pictures are almost the same as one in train (such as " in note
 

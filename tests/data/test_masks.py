@@ -113,6 +113,21 @@ def test_colours_are_classes_by_the_list_and_without_it_by_themselves(scenes, so
     assert (names[named.mask(3)] == np.array(NAMES)[numbers_of(scenes, named, 3)]).all()
 
 
+def test_the_colour_of_a_class_is_that_of_the_first_palette_that_has_it(some):
+    """As an editor writes them that saves the colours of a file's own numbers only."""
+    colours = [0, 0, 0, 230, 0, 0, 0, 200, 0, 0, 0, 190, 90, 80, 0, 0, 90, 80]
+
+    def shortened(numbers: np.ndarray) -> Image.Image:
+        image = Image.fromarray(numbers)
+        image.putpalette(colours)
+        return image
+
+    rewritten(some, shortened)
+    assert len(np.unique(np.asarray(Image.open(some / "masks" / "0000.png")))) < 6
+    wanted = ["#000000", "#e60000", "#00c800", "#0000be", "#5a5000", "#005a50"]
+    assert learnt.Masks(some).legend.colours == wanted
+
+
 def test_where_palettes_differ_the_colours_are_the_classes(scenes, some):
     """As an editor writes them that numbers a file's colours by how often they occur."""
     palette = np.array(Image.open(scenes / "train/masks/0000.png").getpalette()).reshape(-1, 3)

@@ -63,6 +63,18 @@ def test_ten_classes_have_a_top_5():
     assert found.others["top-5 accuracy"] == pytest.approx(wanted)
 
 
+def test_the_interval_of_groups_is_never_narrower_than_that_of_examples():
+    right = np.eye(2)[np.arange(400) % 2]
+    found = evaluations.of_classes(right, np.arange(400) % 2, ["a", "b"], np.arange(400) % 2)
+    grouped = evaluations.by_groups(found, [str(i // 100) for i in range(400)])
+    assert grouped.interval == pytest.approx(
+        found.interval
+    )  # not 100 % to 100 %, as drawing groups would say
+    assert "the 400 examples are of 4 groups only" in grouped.all_warnings[-1]
+    each = evaluations.by_groups(found, [str(i) for i in range(400)])
+    assert each == found
+
+
 def test_numbers_are_measured_beside_the_mean():
     x, y, test_x, test_y = halves(load_diabetes())
     answers = Ridge(0.1).fit(x, y).predict(test_x)
@@ -78,7 +90,7 @@ def test_numbers_are_measured_beside_the_mean():
         }
     )
     poor = evaluations.of_numbers(guess, test_y, y)
-    assert "no better than guessing" in poor.warning
+    assert "no better than the baseline (always the mean" in poor.all_warnings[0]
     assert "R²" not in evaluations.of_numbers(answers[:1], test_y[:1], y).others  # of one example
 
 

@@ -12,6 +12,7 @@ import learnt
 from learnt.errors import DataError, Interrupted, UsageError
 from learnt.training.learner import Learner
 from learnt.training.loop import Callback, Loop
+from learnt.training.metrics import wilson
 from tests.pictures import take
 
 
@@ -60,13 +61,42 @@ def test_evaluate_reads_only_the_side_it_is_asked_for(few):
     learner = fitted(few)
     for side in ("valid", "test"):
         rows, split = learner.task.rows.copy(), learner.data.split
-        before = learner.evaluate(side)
+        right = learner.outputs(split[side]).argmax(1) == learner.data.targets[split[side]]
         for other in {"train", "valid", "test"} - {side}:
             learner.task.rows[split[other]] = 0
-        assert learner.evaluate(side) == before
+        assert learner.evaluate(side).value == right.mean()
         learner.task.rows[:] = rows
     with pytest.raises(DataError, match="train, valid, test; got 'tests'"):
         learner.evaluate("tests")
+
+
+def test_equal_weights_are_evaluated_once_and_others_anew(few):
+    learner = fitted(few, epochs=8)
+    before = learner.evaluate()
+    assert learner.evaluate() is before
+    assert learner.program().manifest["figures"] == before.as_dict()
+    assert learner.evaluate() is before
+    for tensor in learner.model.state_dict().values():
+        tensor.array[...] = 0
+    assert learner.evaluate().value < before.value
+
+
+def test_where_examples_come_in_groups_the_interval_is_wider_and_few_groups_are_told_of(tmp_path):
+    random = np.random.default_rng(0)
+    table, lines = tmp_path / "people.csv", ["x,y,person,kind"]
+    for person in range(100):
+        odd = person % 4 == 0  # then all of the person's rows are unlike the others'
+        for _ in range(8):
+            kind = random.integers(2)
+            lines.append(f"{kind ^ odd},{random.random()},p{person},{'ab'[kind]}")
+    table.write_text("\n".join(lines))
+    learner = Learner(learnt.Table(table, label="kind", group="person")).fit(epochs=20)
+    found = learner.evaluate()
+    low, high = wilson(round(found.value * found.n), found.n)
+    assert found.interval[0] < low - 0.05
+    assert found.interval[1] > high + 0.05
+    assert f"the {found.n} rows are of 15 groups only" in found.all_warnings[-1]
+    assert learner.program().manifest["figures"]["interval"] == found.as_dict()["interval"]
 
 
 def test_the_accuracy_is_that_of_the_scores(learner):

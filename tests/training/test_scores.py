@@ -1,6 +1,7 @@
 """Metrics beside scikit-learn's, ties and missing classes included; intervals beside SciPy's."""
 
 import math
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -37,10 +38,6 @@ def test_metrics_of_classes_are_scikit_learn_s(drawn):
             (
                 scores.macro_f1(answers, targets, classes),
                 reference.f1_score(targets, answers, average="macro"),
-            ),
-            (
-                scores.balanced_accuracy(answers, targets, classes),
-                reference.balanced_accuracy_score(targets, answers),
             ),
             (
                 scores.log_loss(probabilities, targets),
@@ -185,6 +182,30 @@ def test_intervals_are_those_of_scipy_s_bootstrap():
         tolerance = 0.2 * (wanted[1] - wanted[0])  # of 1000 and of 300 draws
         assert (low, high) == pytest.approx(tuple(wanted), abs=tolerance)
         assert scores.bootstrap(statistic, n) == (low, high)  # the same seed, the same interval
+
+
+def test_examples_that_are_copies_in_a_group_tell_as_much_as_one_of_each():
+    numbers = np.random.default_rng(0).exponential(size=60)
+    copies, groups = np.repeat(numbers, 7), np.repeat(np.arange(60), 7)
+    wanted = scores.bootstrap(scores.mean(numbers), 60)
+    got = scores.bootstrap(scores.mean(copies), 420, groups=groups)
+    assert got == pytest.approx(wanted)
+    low, high = scores.bootstrap(scores.mean(copies), 420)
+    assert high - low < (got[1] - got[0]) / 2
+
+
+def test_metrics_of_many_classes_need_little_memory_beside_the_probabilities():
+    random = np.random.default_rng(0)
+    probabilities, targets = random.random((1000, 300)), random.integers(0, 300, 1000)
+    for make in (
+        lambda: scores.auc_of_classes(probabilities, targets),
+        lambda: scores.mean_average_precision(probabilities, targets[:, None] == np.arange(300)),
+    ):
+        tracemalloc.start()
+        scores.value(make(), 1000)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < probabilities.nbytes / 2
 
 
 def test_the_interval_of_a_mean_is_the_one_of_the_normal_distribution_however_many_examples():

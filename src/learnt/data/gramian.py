@@ -7,8 +7,7 @@ second one the sine of their difference.  (Wang and Oates 2015, https://arxiv.or
     cos(a + b) = cos a · cos b − sin a · sin b      sin(a − b) = sin a · cos b − cos a · sin b
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -52,10 +51,6 @@ class GramianPicture:
         total = graph.add("Sub", product(cosine, cosine), product(sine, sine))
         difference = graph.add("Sub", product(sine, cosine), product(cosine, sine))
         return graph.add("Concat", total, difference, axis=1)
-
-    def describe(self) -> dict[str, Any]:
-        """Its options as plain data; equal descriptions prepare equally."""
-        return asdict(self)
 
 
 def means(length: int, size: int) -> npt.NDArray[np.float32]:

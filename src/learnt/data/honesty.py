@@ -23,6 +23,7 @@ WORDS = 1000  # of a text
 SHINGLE = 3  # words
 SAME = 0.8  # of the shingles of two texts, of those of either
 HASHES, ROWS = 12, 2  # minima of random functions of the shingles; so many must agree
+PORTION = 2**26  # bytes of rows that are compared at once
 THUMBNAIL = 16  # pixels
 MOMENTS = 0.9995  # cosine of two centred series; in the archive's sets no two reach it
 PIXELS = 0.985  # cosine of two centred small pictures; on digits no two different ones reach it
@@ -69,8 +70,9 @@ def alike_vectors(
     looked = _drawn(test, seed)
     left = _directions(rows[looked], centred)
     best, where = np.full(len(looked), -1.0), np.zeros(len(looked), np.int64)
-    for at in range(0, len(train), 4096):
-        part = train[at : at + 4096]
+    step = max(1, min(4096, PORTION // max(1, left[:1].nbytes)))
+    for at in range(0, len(train), step):
+        part = train[at : at + step]
         cosines = left @ _directions(rows[part], centred).T
         most = cosines.argmax(1)
         higher = cosines[np.arange(len(looked)), most]
@@ -102,7 +104,8 @@ def _drawn(numbers: Indices, seed: int) -> Indices:
 
 
 def _directions(rows: npt.NDArray[Any], centred: bool) -> npt.NDArray[np.float32]:
-    flat = rows.reshape(len(rows), -1).astype(np.float32)
+    """Of length 1 (or 0), in place where it can be: the rows must be a copy."""
+    flat = rows.reshape(len(rows), -1).astype(np.float32, copy=False)
     if centred:
         flat -= flat.mean(1, keepdims=True)
     lengths = np.linalg.norm(flat, axis=1, keepdims=True)

@@ -145,7 +145,7 @@ def find_legend(masks: Iterable[tuple[Path, MaskFacts]], source: Path) -> tuple[
             f"the masks must show at least 2 classes; every pixel is "
             f"{_called(values[0], by) if values else 'of no class'}"
         )
-    palette = {n: colour for _, facts in found[:1] for n, colour in facts.palette.items()}
+    palette = {n: colour for _, facts in found for n, colour in facts.palette.items()}
     return _legend(by, values, void, listed, palette, notes), notes
 
 

@@ -6,8 +6,7 @@ is then taken away, so that microphones and rooms are forgotten, and what is sai
 (Davis and Mermelstein 1980; the scale of bands: Slaney 1998, as librosa's)
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -58,10 +57,6 @@ class MelPicture:
         heard = graph.add("Max", tens, graph.add("Sub", most, graph.constant(RANGE, "float32")))
         mean = graph.add("ReduceMean", heard, graph.constant([2], "int64"), keepdims=1)
         return graph.add("Sub", heard, mean)
-
-    def describe(self) -> dict[str, Any]:
-        """Its options as plain data; equal descriptions prepare equally."""
-        return asdict(self)
 
 
 def fourier(width: int) -> Array:

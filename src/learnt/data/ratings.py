@@ -132,7 +132,7 @@ class Ratings(Source):
             raise TableError(f"{shown(self.source)} must have the column {group!r}")
         group = group or others.get("group")
         groups = frame[group].cast(str).fill_null("").to_numpy() if group else None
-        self.grouped = groups is not None
+        self.groups = () if groups is None else groups.tolist()
         if "split" not in others:
             return Split(*self._dealt(numbers, groups, FRACTIONS))
         sides = [SIDE_NAMES.get(str(s).strip().lower()) for s in frame[others["split"]].to_list()]

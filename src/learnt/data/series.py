@@ -20,7 +20,7 @@ import numpy.typing as npt
 from learnt.data.files import SIDE_NAMES
 from learnt.data.honesty import MOMENTS, alike_said, alike_vectors
 from learnt.data.look import Look
-from learnt.data.sides import Facts, Labelled, settle
+from learnt.data.sides import Facts, Labelled, groups_of, settle
 from learnt.errors import DataError, TableError
 from learnt.runner.series_rows import (
     LABELS,
@@ -98,9 +98,9 @@ class Series(Labelled):
         self.bad: list[str] = []
         series, facts = self._fitted(found)
         self.own_sides = frozenset(fact.side for fact in facts if fact.side)
-        self.grouped = any(fact.group for fact in facts)
         kept, self.split = settle(facts, seed, self.noun, self.note)
         self.facts = [facts[i] for i in kept]
+        self.groups = groups_of(self.facts)
         self.series = np.stack([series[i] for i in kept])  # (N, channels, length)
         self.classes = sorted({fact.label for fact in self.facts})
         self._note_alike()

@@ -78,6 +78,12 @@ def settle(facts: Sequence[Facts], seed: int, noun: str, note: Note) -> tuple[li
     return kept.tolist(), Split(*(np.searchsorted(kept, split[side]) for side in SIDES))
 
 
+def groups_of(facts: Sequence[Facts]) -> list[str]:
+    """The group of each example, an example in none being its own; nothing where there are none."""
+    grouped = any(fact.group for fact in facts)
+    return [fact.group or fact.digest for fact in facts] if grouped else []
+
+
 def _without_contradictions(facts: Sequence[Facts], noun: str, note: Note) -> list[int]:
     labels: dict[str, set[str]] = {}
     for fact in facts:

@@ -14,7 +14,7 @@ import numpy as np
 
 from learnt.data.files import Example, find_examples
 from learnt.data.look import SOUNDS, Look, nearly_all
-from learnt.data.sides import Facts, Labelled, settle
+from learnt.data.sides import Facts, Labelled, groups_of, settle
 from learnt.data.split import SIDES, Split
 from learnt.data.survey import in_threads
 from learnt.errors import DataError, SoundError
@@ -83,10 +83,10 @@ class Sounds(Labelled):
         self.note_bad(self.bad, self._found)
         facts = [sound.facts for sound in self.sounds]
         self.own_sides = frozenset(fact.side for fact in facts if fact.side)
-        self.grouped = any(fact.group for fact in facts)
         kept, self.split = settle(facts, seed, self.noun, self.note)
         self.sounds = [self.sounds[i] for i in kept]
         self.facts = [facts[i] for i in kept]
+        self.groups = groups_of(self.facts)
         self.classes = sorted({fact.label for fact in self.facts})
         self._note_forms()
 

@@ -5,6 +5,7 @@ them. What a network makes of the examples is no business of this room.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,7 +31,7 @@ class Source:
     noun: ClassVar[str] = "examples"  # what they are called in messages
     split: Split
     own_sides: frozenset[str] = frozenset()  # that the source itself names
-    grouped = False  # are the examples of a group, by a column, kept on one side?
+    groups: Sequence[str] = ()  # each example's, by a column: those of one are kept on one side
 
     def __init__(self, source: Any, *, seed: int = 0, **options: Any) -> None:
         self.in_memory = not isinstance(source, str | os.PathLike)
@@ -60,6 +61,11 @@ class Source:
     def sizes(self) -> str:
         """How many examples are on each side, in words."""
         return ", ".join(f"{len(self.split[side])} {side}" for side in SIDES)
+
+    @property
+    def grouped(self) -> bool:
+        """Are examples kept together by a column?"""
+        return len(self.groups) > 0
 
     def division(self) -> str:
         """How the examples came to be on their sides, in words."""

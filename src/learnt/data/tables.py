@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +90,6 @@ class Table(Source):
     numbers: npt.NDArray[np.float64]  # (N, numbers), NaN where missing
     categories: Indices  # (N, categories)
     left_out: dict[str, str]  # columns, and why
-    _names: ClassVar[dict[str, str]] = {}
 
     @classmethod
     def recognise(cls, look: Look) -> str | None:
@@ -200,7 +199,7 @@ class Table(Source):
             )
             keys = [f"{i:09d} {key}" for i, key in enumerate(keys)]
         groups = _keys(self.frame, [group]) if group else keys
-        self.grouped = group is not None
+        self.groups = groups if group else ()
         if side is None:
             return Split(*self._shared_out(np.arange(len(self)), groups, FRACTIONS))
         given = self._own_sides(side)
@@ -235,9 +234,7 @@ class Table(Source):
     def _shared_out(
         self, numbers: Indices, groups: list[str], fractions: tuple[float, ...]
     ) -> list[Indices]:
-        strata = [str(self.classes[n]) if self.classes else "" for n in self._strata()[numbers]]
-        if not self.classes:
-            strata = [str(n) for n in self._strata()[numbers]]
+        strata = [str(self.classes[n] if self.classes else n) for n in self._strata()[numbers]]
         dealt = stratified(strata, [groups[i] for i in numbers], self.seed, fractions)
         return [numbers[part] for part in dealt]
 

@@ -185,7 +185,8 @@ class Texts(Source):
 
     def _split(self, sides: list[str], groups: list[str]) -> Split:
         numbers = np.arange(len(self))
-        grouped = self.grouped = any(groups)
+        grouped = any(groups)
+        self.groups = groups if grouped else ()
         self.own_sides = frozenset(filter(None, sides))
         if not any(sides):
             return Split(*self._shared_out(numbers, groups if grouped else None, FRACTIONS))

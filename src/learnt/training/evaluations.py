@@ -4,17 +4,19 @@ Each has its metric, its interval, the baseline that anybody could have without 
 further metrics that suit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from learnt.runner.text import percent, shown
 from learnt.training import scores
-from learnt.training.metrics import Evaluation, accuracy
+from learnt.training.metrics import Evaluation, Later, accuracy
 from learnt.training.scores import Array
 
 UNBALANCED = 5  # the commonest class so many times as frequent as the rarest
+FEW_GROUPS = 20  # below which drawing them again tells little of how far they differ
 FEW = 10  # training examples of a class, below which it can hardly be learnt
 MANY_CLASSES = 10  # from which it says something that the right one is among the first five
 
@@ -28,17 +30,21 @@ def of_classes(
     """
     answers, n = probabilities.argmax(1), len(targets)
     counts = np.bincount(train, minlength=len(classes))
-    further = {
-        "macro F1": scores.macro_f1(answers, targets, len(classes)),
-        "AUC": scores.auc_of_classes(probabilities, targets),
-        "log loss": scores.log_loss(probabilities, targets),
-    }
-    others = {name: scores.value(metric, n) for name, metric in further.items()}
-    if len(classes) >= MANY_CLASSES:
-        others["top-5 accuracy"] = scores.top_k(probabilities, targets, 5) / n
+
+    def others() -> dict[str, float]:
+        further = {
+            "macro F1": scores.macro_f1(answers, targets, len(classes)),
+            "AUC": scores.auc_of_classes(probabilities, targets),
+            "log loss": scores.log_loss(probabilities, targets),
+        }
+        found = {name: scores.value(metric, n) for name, metric in further.items()}
+        if len(classes) >= MANY_CLASSES:
+            found["top-5 accuracy"] = scores.top_k(probabilities, targets, 5) / n
+        return _defined(found)
+
     warnings = [*facts.pop("warnings", ()), *unbalanced(counts, classes), *small(counts, classes)]
     return accuracy(
-        answers, targets, classes, int(counts.argmax()), others=_defined(others),
+        answers, targets, classes, int(counts.argmax()), others=Later(others),
         warnings=warnings, **facts,
     )  # fmt: skip
 
@@ -80,6 +86,7 @@ def of_numbers(answers: Array, targets: Array, train: Array, **facts: Any) -> Ev
         baseline=scores.value(scores.rmse(guess, targets), n),
         baseline_name=f"always the mean, {float(guess[0]):.4g}",
         spread=lambda: scores.bootstrap(metric, n),
+        statistic=metric,
         n=n,
         others=_defined(others),
         **facts,
@@ -109,6 +116,7 @@ def of_labels(
         baseline=float(positive[:, there].mean()) if there.any() else 0.0,
         baseline_name="in any order",
         spread=lambda: scores.bootstrap(metric, n, cost=len(labels)),
+        statistic=metric,
         n=n,
         others=_defined(others),
         warnings=warnings,
@@ -131,6 +139,7 @@ def of_masks(confusions: Array, classes: list[str], guess: int = 0, **facts: Any
         baseline=scores.value(scores.mean_iou(everywhere), n),
         baseline_name=f"{shown(classes[guess])} everywhere",
         spread=lambda: scores.bootstrap(metric, n),
+        statistic=metric,
         n=n,
         classes=classes,
         confusion=total.tolist(),
@@ -151,11 +160,34 @@ def of_text(
         baseline=baseline,
         baseline_name=baseline_name,
         spread=lambda: scores.bootstrap(metric, n),
+        statistic=metric,
         n=int(sizes.sum()),
         noun="bytes",
         others=_defined(further),
         **facts,
     )
+
+
+def by_groups(found: Evaluation, groups: Sequence[Hashable]) -> Evaluation:
+    """The same figure where examples (N) of one group are alike, as one speaker's are: the
+    interval is also that of groups drawn again, wherever that is wider."""
+    statistic, n = found.statistic, found.n
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    if statistic is None or len(groups) != n or len(numbers) == n:
+        return found
+
+    def spread() -> tuple[float, float]:
+        whole = np.array([numbers[group] for group in groups])
+        low, high = scores.bootstrap(statistic, n, groups=whole)
+        return float(np.fmin(low, found.interval[0])), float(np.fmax(high, found.interval[1]))
+
+    warnings = list(found.warnings)
+    if len(numbers) < FEW_GROUPS:
+        warnings.append(
+            f"the {n:,} {found.noun} are of {len(numbers)} groups only: how good the figure is for "
+            "other groups is hardly known, and the interval rough"
+        )
+    return replace(found, spread=spread, warnings=warnings)
 
 
 def _defined(others: dict[str, float]) -> dict[str, float]:

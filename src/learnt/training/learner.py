@@ -4,6 +4,7 @@ What is around the loop is a callback (`loop.Callback`); what an engine does is 
 depends on the kind of job (pictures, texts, a table …) is its task (`tasks/`).
 """
 
+import hashlib
 import math
 import platform
 import time
@@ -29,6 +30,7 @@ from learnt.training.callbacks import Checkpoints, Deadline, Threads
 from learnt.training.card import card_facts
 from learnt.training.card_text import card_text
 from learnt.training.checkpoint import Run
+from learnt.training.evaluations import by_groups
 from learnt.training.loop import Callback, Loop
 from learnt.training.metrics import Evaluation
 from learnt.training.numpy_engine import NumpyEngine
@@ -88,6 +90,7 @@ class Learner:
         self._machine = measure_machine()
         self._plan: Plan | None = None
         self._resumed = False
+        self._known: tuple[Any, Any] = None, None  # the last evaluation: of what, and itself
 
     @classmethod
     def resume(
@@ -258,10 +261,21 @@ class Learner:
         return best
 
     def evaluate(self, side: str = "test") -> Evaluation:
-        """The metric on one side of the data (nothing is chosen by `test`), with its baseline."""
+        """The metric on one side of the data (nothing is chosen by `test`), with its baseline.
+
+        It is computed once for the same weights.
+        """
         if not hasattr(self, "engine"):
             raise UsageError("the Learner has learnt nothing yet: call fit() first")
-        return self.task.evaluate(side, self._answers(self.task.examples(side)))
+        key = side, self._weights_digest()
+        if key != self._known[0]:
+            numbers, groups = self.task.examples(side), self.data.groups
+            found = self.task.evaluate(side, self._answers(numbers))
+            if len(groups):
+                found = by_groups(found, [groups[number] for number in numbers])
+            self._known = key, found
+        evaluation: Evaluation = self._known[1]
+        return evaluation
 
     def outputs(self, numbers: Indices) -> Array:
         """The network's outputs for examples by their numbers, such as scores (N, classes)."""
@@ -315,6 +329,12 @@ class Learner:
     def _goes_on(self) -> str:
         """The command that goes on with the run."""
         return f"learnt train --resume {self.run.name}" if self.run else ""
+
+    def _weights_digest(self) -> bytes:
+        digest = hashlib.blake2b()
+        for tensor in self.model.state_dict().values():
+            digest.update(np.ascontiguousarray(tensor.array).data)
+        return digest.digest()
 
     def _progress(self, done: int, of: int) -> None:
         for callback in self.callbacks:

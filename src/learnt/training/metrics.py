@@ -1,7 +1,7 @@
 """How good is it? A metric, never without its baseline and its interval."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from learnt.runner.text import percent, shown
+from learnt.training.scores import Statistic, mean
 
 Z95 = 1.959963984540054  # two-sided 95 % of the normal distribution
 FEW = 100  # examples, below which a figure is rough
@@ -19,6 +20,26 @@ SHARES = {  # metrics that are shares of 1, shown in percent; the others are sho
     "mean average precision", "pixel accuracy", "label accuracy", "error rate", "balanced accuracy",
 }  # fmt: skip
 LOWER_IS_BETTER = {"error rate", "log loss", "RMSE", "MAE", "perplexity", "bits per byte"}
+
+
+class Later(Mapping[str, float]):
+    """Figures by name, computed when they are first looked at: few epochs' are."""
+
+    def __init__(self, compute: Callable[[], Mapping[str, float]]) -> None:
+        self._compute = compute
+
+    @cached_property
+    def _figures(self) -> Mapping[str, float]:
+        return self._compute()
+
+    def __getitem__(self, name: str) -> float:
+        return self._figures[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._figures)
+
+    def __len__(self) -> int:
+        return len(self._figures)
 
 
 @dataclass(frozen=True)
@@ -36,6 +57,8 @@ class Evaluation:
     noun: str = "examples"
     others: Mapping[str, float] = field(default_factory=dict)  # further metrics by name
     warnings: Sequence[str] = ()  # what to keep in mind besides
+    statistic: Statistic | None = field(default=None, repr=False, compare=False)  # the metric, as
+    # a function of how often each example counts
 
     def __str__(self) -> str:
         text = (
@@ -67,11 +90,6 @@ class Evaluation:
         """The further metrics in words."""
         return ", ".join(f"{name} {figure(name, value)}" for name, value in self.others.items())
 
-    @property
-    def warning(self) -> str:
-        """The first thing to keep in mind with this figure, or nothing."""
-        return next(iter(self._doubts()), "")
-
     def _doubts(self) -> list[str]:
         low, high = self.interval
         doubts = []
@@ -79,7 +97,8 @@ class Evaluation:
             doubts.append(f"only {self.n} {self.noun}: the figure is rough")
         poor = high >= self.baseline if self.metric in LOWER_IS_BETTER else low <= self.baseline
         if poor:
-            doubts.append("no better than guessing, as far as these examples can tell")
+            than = f"no better than the baseline ({self.baseline_name})"
+            doubts.append(f"{than}, as far as these {self.noun} can tell")
         return doubts
 
     @property
@@ -138,7 +157,8 @@ def accuracy(
     """
     confusion = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(confusion, (targets, answers), 1)
-    right, n = int(np.sum(answers == targets)), len(targets)
+    correct, n = answers == targets, len(targets)
+    right = int(correct.sum())
     return Evaluation(
         metric="accuracy",
         value=right / n,
@@ -147,6 +167,7 @@ def accuracy(
         n=n,
         classes=classes,
         confusion=confusion.tolist(),
+        statistic=mean(correct.astype(np.float64)),
         **facts,
     )
 

@@ -7,7 +7,7 @@ metric; counting examples as often as they are drawn with replacement gives the 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,20 +27,27 @@ def value(statistic: Statistic, n: int) -> float:
     return float(statistic(np.ones((1, n)))[0])
 
 
-def bootstrap(statistic: Statistic, n: int, seed: int = 0, cost: int = 1) -> tuple[float, float]:
+def bootstrap(
+    statistic: Statistic, n: int, seed: int = 0, cost: int = 1, groups: Array | None = None
+) -> tuple[float, float]:
     """The 95 % interval of a metric on n examples: percentiles of it on examples drawn again.
 
     Rounds in which it is not defined (no example of a class was drawn) are passed over. A metric
-    of a high `cost` gets fewer rounds.
+    of a high `cost` gets fewer rounds. With `groups` (N), a number from 0 an example, whole
+    groups are drawn: examples of one are alike, so they tell less than as many of their own.
+    (the cluster bootstrap; Davison and Hinkley 1997, 3.8)
     """
     random = np.random.default_rng(seed)
+    things = n if groups is None else int(groups.max()) + 1
     left = max(FEWEST_ROUNDS, min(ROUNDS, MOST_DRAWN // (n * cost)))
     found = []
     while left > 0:
         rounds = min(left, max(1, AT_ONCE // n))
-        drawn = random.integers(0, n, (rounds, n)) + n * np.arange(rounds)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=rounds * n).reshape(rounds, n)
-        found.append(statistic(counts.astype(np.float64)))
+        drawn = random.integers(0, things, (rounds, things))
+        drawn += things * np.arange(rounds)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=rounds * things).reshape(rounds, things)
+        often = counts if groups is None else counts[:, groups]
+        found.append(statistic(often.astype(np.float64)))
         left -= rounds
     values = np.concatenate(found)
     values = values[np.isfinite(values)]
@@ -85,15 +92,6 @@ def macro_f1(answers: Array, targets: Array, classes: int) -> Statistic:
     def of(tables: Array) -> Array:
         right = np.diagonal(tables, axis1=1, axis2=2)
         return _mean_of_defined(2 * right, tables.sum(1) + tables.sum(2))
-
-    return _of_confusion(answers, targets, classes, of)
-
-
-def balanced_accuracy(answers: Array, targets: Array, classes: int) -> Statistic:
-    """The mean over the classes that occur of the share of each that is found."""
-
-    def of(tables: Array) -> Array:
-        return _mean_of_defined(np.diagonal(tables, axis1=1, axis2=2), tables.sum(2))
 
     return _of_confusion(answers, targets, classes, of)
 
@@ -155,14 +153,16 @@ def auc_of_classes(probabilities: Array, targets: Array) -> Statistic:
     """AUC of the second of two classes; of more, the mean of each against the rest."""
     if probabilities.shape[1] == 2:
         return auc(probabilities[:, 1], targets == 1)
-    return _mean_of([auc(probabilities[:, c], targets == c) for c in range(probabilities.shape[1])])
+    classes = range(probabilities.shape[1])
+    return _mean_of(lambda: (auc(probabilities[:, c], targets == c) for c in classes))
 
 
-def _mean_of(statistics: list[Statistic]) -> Statistic:
-    """The mean of those that are defined; NaN if none is."""
+def _mean_of(statistics: Callable[[], Iterable[Statistic]]) -> Statistic:
+    """The mean of those that are defined; NaN if none is. One after the other is made, used and
+    forgotten, as each holds several arrays of all examples."""
 
     def statistic(counts: Array) -> Array:
-        values = np.stack([each(counts) for each in statistics])
+        values = np.stack([each(counts) for each in statistics()])
         there = np.isfinite(values)
         return _mean_of_defined(np.where(there, values, 0).T, there.T.astype(np.float64))
 
@@ -230,7 +230,7 @@ def average_precision(scores: Array, positive: Array) -> Statistic:
 def mean_average_precision(scores: Array, positive: Array) -> Statistic:
     """The mean over the labels that occur of the average precision of each."""
     there = np.flatnonzero(positive.any(0))
-    return _mean_of([average_precision(scores[:, label], positive[:, label]) for label in there])
+    return _mean_of(lambda: (average_precision(scores[:, i], positive[:, i]) for i in there))
 
 
 def multilabel_f1(answers: Array, positive: Array) -> Statistic:

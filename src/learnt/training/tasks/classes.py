@@ -21,8 +21,3 @@ def gathered(answers: Iterable[tuple[Indices, Array]]) -> tuple[Indices, Array]:
 def softmax(scores: Array) -> Array:
     """Scores (N, K) as probabilities."""
     return Tensor(scores).softmax(1).array
-
-
-def commonest(targets: Indices) -> int:
-    """The commonest class: what the baseline answers."""
-    return int(np.bincount(targets).argmax())
