@@ -91,10 +91,12 @@ def test_the_server_of_the_readme_answers_to_its_curl(pets, program_file):
         )  # fmt: skip
         assert server.stdout is not None
         with server, server.stdout:
-            assert str(port) in server.stdout.readline()
-            answer = json.loads(shell(asking.replace("8000", str(port))).stdout)
-            server.terminate()
-            assert server.wait(60) == 0
+            try:
+                assert str(port) in server.stdout.readline()
+                answer = json.loads(shell(asking.replace("8000", str(port))).stdout)
+            finally:
+                server.terminate()
+                assert server.wait(60) == 0
         assert answer["label"] == "0"  # the cat is a nought
 
 

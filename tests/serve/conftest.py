@@ -25,11 +25,7 @@ def servers(programs: dict[str, Path]) -> Iterator[dict[str, Server]]:
     """A server of each of them; all end well."""
     started = {name: start(file) for name, file in programs.items()}
     yield started
-    for server in started.values():
-        server.process.terminate()
-    for server in started.values():
-        assert server.process.wait(60) == 0
-        server.process.communicate()
+    assert {server.end() for server in started.values()} == {(0, "")}
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,11 @@
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,11 +65,23 @@ class Server:
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
         return ask(self.connect(), "POST", "/run", body, {"content-type": media, **headers})
 
+    def counts(self, sample: str, seconds: float = 60) -> None:
+        """Wait until /metrics says so, as one whole line; AssertionError if it does not."""
+        end = time.monotonic() + seconds
+        while f"\n{sample}\n" not in (told := self.get("/metrics").body.decode()):
+            assert time.monotonic() < end, told
+            time.sleep(0.02)
+
     def end(self, sign: int = signal.SIGTERM) -> tuple[int, str]:
-        """Its exit code and what it said on stderr."""
-        self.process.send_signal(sign)
-        error = self.process.communicate(timeout=60)[1]
-        return self.process.returncode, error
+        """Its exit code and what it said on stderr, less what it may say of its page."""
+        try:
+            self.port  # noqa: B018 - before, a signal just ends it
+            self.process.send_signal(sign)
+            error = self.process.communicate(timeout=60)[1]
+        finally:
+            self.process.kill()
+            self.process.communicate()
+        return self.process.returncode, re.sub(r"^note: run `learnt page .*\n", "", error)
 
 
 def ask(
@@ -95,6 +109,5 @@ def serving(program: Path, *options: object) -> Iterator[Server]:
     try:
         yield server
     finally:
-        server.port  # noqa: B018 - it has begun
         ended = server.end()
     assert ended == (0, "")

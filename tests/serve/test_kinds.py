@@ -1,7 +1,9 @@
 """Every kind of program answers over HTTP as it does in Python: JSON, lists, and raw files."""
 
 import base64
+import html
 import json
+import shutil
 import tarfile
 
 import numpy as np
@@ -11,7 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import learnt
 from learnt.runner.inputs import inputs_of
+from learnt.runner.libraries import RUNTIME
+from learnt.runner.page import page_bytes
+from tests.needs import needs
 from tests.serve.conftest import OLD
+from tests.serve.servers import serving, start
 
 with tarfile.open(OLD) as packed:
     NAMES = sorted(name.removesuffix(".pyz") for name in packed.getnames())
@@ -138,8 +144,35 @@ def test_the_description_has_the_programs_own_examples(pair):
     assert described["info"]["title"] == program.manifest["name"]
 
 
-def test_the_page_and_the_health_are_there(pair):
-    server, _ = pair
+def test_the_health_is_there(pair):
+    assert pair[0].get("/health").json == {"status": "ok"}
+
+
+def test_without_the_runtime_the_page_says_how_to_call_it_and_how_to_get_the_other(
+    programs, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LEARNT_HOME", str(tmp_path))
+    server = start(programs["adult"])
     page = server.get("/")
+    server.process.terminate()
+    error = server.process.communicate(timeout=60)[1]
     assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert server.get("/health").json == {"status": "ok"}
+    assert b"curl http://127.0.0.1:" in page.body
+    how = f"run `learnt page {programs['adult']}` once on this machine"
+    assert how in html.unescape(page.body.decode())
+    assert error.startswith(f"note: {how}, and / becomes the page that runs the program")
+
+
+def test_as_soon_as_the_runtime_is_there_the_page_is_the_programs_own(
+    programs, tmp_path, monkeypatch, home
+):
+    needs("npm")
+    RUNTIME.packed()
+    own = page_bytes(learnt.load(programs["adult"]))
+    monkeypatch.setenv("LEARNT_HOME", str(tmp_path))
+    with serving(programs["adult"]) as server:
+        assert b"curl" in server.get("/").body
+        (kept,) = {file.parent for file in home.rglob("ort.wasm.bundle.min.mjs.gz")}
+        shutil.copytree(kept, tmp_path / kept.relative_to(home), dirs_exist_ok=True)
+        assert server.get("/").body == own
+        assert server.get("/").headers["content-type"] == "text/html; charset=utf-8"

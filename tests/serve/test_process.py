@@ -9,11 +9,11 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
 import learnt
+from tests.runner.crafted import changed
 from tests.runner.environments import bare_environment, run
 from tests.serve.servers import LEARNT, Server, ask, start
 
@@ -64,8 +64,7 @@ def test_what_is_under_way_at_the_end_is_answered(programs):
     server.port  # noqa: B018
     for thread in threads:
         thread.start()
-    while b"learnt_in_flight 8\n" not in server.get("/metrics").body:
-        time.sleep(0.01)
+    server.counts("learnt_in_flight 8")
     assert server.end() == (0, "")
     for thread in threads:
         thread.join(60)
@@ -73,7 +72,7 @@ def test_what_is_under_way_at_the_end_is_answered(programs):
     assert len({answer.body for answer in said}) == 1
 
 
-def test_a_reader_who_leaves_stops_the_writing(programs):
+def test_a_reader_who_leaves_is_forgotten(programs):
     server = start(programs["novels"])
     body = json.dumps({"prompt": "It is", "length": 10_000}).encode()
     connection = server.connect()
@@ -81,8 +80,7 @@ def test_a_reader_who_leaves_stops_the_writing(programs):
     connection.request("POST", "/run", body, headers)
     assert connection.getresponse().read(5)
     connection.close()
-    while b"learnt_in_flight 0\n" not in server.get("/metrics").body:
-        time.sleep(0.01)
+    server.counts("learnt_in_flight 0")
     assert server.end() == (0, "")
 
 
@@ -101,6 +99,38 @@ def test_an_address_that_cannot_be_is_one_message(program_file, options):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "member", "data", "reason"),
+    [
+        ("films", "selftest/input_0.json", b'["1", "50"]', "input_0.json is no input"),
+        ("films", "selftest/input_0.json", b'{"user": "1"}', "input_0.json is no input"),
+        ("gestures", "selftest/input_0.csv", b"no, numbers", "input_0.csv is no input"),
+    ],
+)  # fmt: skip
+def test_a_program_whose_own_inputs_are_none_is_one_message(
+    programs, tmp_path, name, member, data, reason
+):
+    file = tmp_path / "odd.pyz"
+    file.write_bytes(changed(programs[name], {member: data}))
+    done = run([*LEARNT, "serve", file, "--port", "0"], env=os.environ)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert reason in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_a_column_need_not_say_is_not_believed(programs, tmp_path):
+    spec = learnt.load(programs["adult"]).spec
+    columns = [
+        {**column, "values": 5} if column["kind"] == "number" else column
+        for column in spec["columns"]
+    ]
+    file = tmp_path / "odd.pyz"
+    file.write_bytes(changed(programs["adult"], {}, input={**spec, "columns": columns}))
+    server = start(file)
+    assert server.get("/openapi.json").status == 200
+    assert server.end() == (0, "")
 
 
 def test_another_host_is_served_with_a_warning(program_file):
@@ -124,12 +154,14 @@ def test_with_json_the_address_is_an_object(program_file):
     command = [*LEARNT, "serve", program_file, "--port", "0", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     with process:
-        told = json.loads(process.stdout.readline())
-        host, _, port = told["url"].removeprefix("http://").rstrip("/").partition(":")
-        said = ask(http.client.HTTPConnection(host, int(port)), "GET", "/health", None, {})
-        assert said.status == 200
-        process.terminate()
-        assert process.wait(60) == 0
+        try:
+            told = json.loads(process.stdout.readline())
+            host, _, port = told["url"].removeprefix("http://").rstrip("/").partition(":")
+            said = ask(http.client.HTTPConnection(host, int(port)), "GET", "/health", None, {})
+            assert said.status == 200
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0
 
 
 def test_a_missing_library_is_the_line_that_installs_it(program_file, tmp_path):

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from learnt.errors import DataError, ProgramError
 from learnt.runner.program import BATCH, Array, Program
 from learnt.runner.session import Session
 
@@ -53,13 +54,14 @@ class Plan:
 
 def plan_of(program: Program) -> Plan:
     """What suits a program: it is tried on an input that travels in its file."""
-    items = [
-        program.read(data)
-        for name, data in program.archive.members.items()
-        if name.startswith("selftest/input_")
-    ][:1]
-    if not items:
+    members = program.archive.members
+    name = next((name for name in members if name.startswith("selftest/input_")), None)
+    if name is None:
         return Plan()
+    try:
+        items = [program.read(members[name])]
+    except DataError as error:
+        raise ProgramError(f"the program's {name} is no input: {error}") from None
     alone, together = (_seconds(program, items * count) / count for count in (1, TRIED))
     if alone < QUICK:
         program.session = Session(program.onnx, threads=1)

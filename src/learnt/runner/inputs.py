@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from learnt.errors import DataError, UsageError
+from learnt.errors import DataError, ProgramError, UsageError
 from learnt.runner.batching import Call, Job
 from learnt.runner.program import MAX_INPUT, Program
 from learnt.runner.shapes import Schema, is_number, kind, only, record
@@ -32,12 +32,7 @@ MAX_EXAMPLE = 12_000  # bytes of an example in the description
 
 def as_json(answer: Any) -> bytes:
     """An answer as the JSON object that `--json` prints."""
-    try:
-        return json.dumps(answer.as_dict(), allow_nan=False).encode()
-    except ValueError:
-        raise DataError(
-            "the answer is no number: the input is far from all that was learnt"
-        ) from None
+    return json.dumps(answer.as_dict(), allow_nan=False).encode()
 
 
 class Inputs:
@@ -71,11 +66,16 @@ class Inputs:
         raise NotImplementedError
 
     def examples(self) -> list[Any]:
-        """The inputs that travel in the program's file, the smaller ones."""
+        """The inputs that travel in the program's file, the smaller ones; ProgramError if one is
+        no input."""
         found = []
         for name, data in sorted(self.program.archive.members.items()):
             if name.startswith("selftest/input_") and len(data) <= MAX_EXAMPLE:
-                found.append(self.example(name, data))
+                try:
+                    found.append(self.example(name, data))
+                    self.job(found[-1])
+                except (DataError, ValueError, RecursionError) as error:
+                    raise ProgramError(f"the program's {name} is no input: {error}") from None
         return found
 
 
@@ -88,9 +88,7 @@ class Files(Inputs):
 
     def job(self, value: Any, wanted: str = JSON) -> Job:
         """The file in an object of JSON."""
-        text = only(value, self.field)[self.field]
-        if not isinstance(text, str):
-            raise DataError(f"{self.field!r} must be a file as base64 text; got {kind(text)}")
+        text = text_in(value, self.field, "a file as base64 text")
         return Job(lambda: self.program.read(self.file(text)), self.teller(wanted), len(text))
 
     def file(self, text: str) -> bytes:
@@ -145,9 +143,7 @@ class Texts(Inputs):
 
     def job(self, value: Any, wanted: str = JSON) -> Job:
         """The text in an object of JSON."""
-        text = only(value, "text")["text"]
-        if not isinstance(text, str):
-            raise DataError(f"'text' must be a text; got {kind(text)}")
+        text = text_in(value, "text")
         return Job(lambda: self.program.read(text), as_json, len(text))
 
     def schema(self) -> Schema:
@@ -244,10 +240,9 @@ class Rows(Inputs):
                      "yes or no": "yes or no"}[spec["kind"]]  # fmt: skip
             if {"low", "high"} <= set(spec):
                 about += f", in training from {spec['low']} to {spec['high']}"
-            some = spec.get("values", [])[:20]
             cells[spec["name"]] = {"type": cell, "description": about}
-            if some:
-                cells[spec["name"]]["examples"] = some
+            if spec["kind"] == "category" and spec["values"]:
+                cells[spec["name"]]["examples"] = spec["values"][:20]
         needed = [{"required": [name]} for name in cells]
         return {"type": "object", "properties": cells, "anyOf": needed}
 
@@ -357,6 +352,14 @@ KINDS: dict[str, type[Inputs]] = {
 def inputs_of(program: Program) -> Inputs:
     """What this program is asked, by its kind."""
     return KINDS[program.spec["kind"]](program)
+
+
+def text_in(value: Any, field: str, what: str = "a text") -> str:
+    """The text in an object of JSON that has nothing else; DataError if there is none."""
+    text = only(value, field)[field]
+    if not isinstance(text, str):
+        raise DataError(f"{field!r} must be {what}; got {kind(text)}")
+    return text
 
 
 def as_array(numbers: Any, most: float) -> Any:

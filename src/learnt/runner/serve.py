@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from learnt.errors import MissingDependencyError, UsageError
@@ -51,8 +52,7 @@ def serve(
         url = f"http://{names[0]}:{taken}/"
         hosts = (*names, *LOCAL) if local else ()
         app = Endpoints(program, plan, page_of(program, url), hosts, verbose)
-        say(program, url, local, as_json)
-        _serve(app, listener)
+        _serve(app, listener, lambda: say(program, url, local, as_json))
     return 0
 
 
@@ -82,7 +82,9 @@ def listening(host: str, port: int) -> tuple[socket.socket, bool]:
 
 
 def say(program: Program, url: str, local: bool, as_json: bool) -> None:
-    """Where it is, and who can reach it."""
+    """Where it is, who can reach it, and what its page cannot do yet."""
+    from learnt.runner.welcome import how_to_run_here, runs_here
+
     name = shown(program.manifest.get("name") or "the program")
     if as_json:
         print(json.dumps({"url": url, "name": name}), flush=True)
@@ -94,12 +96,22 @@ def say(program: Program, url: str, local: bool, as_json: bool) -> None:
             "password, and nothing is encrypted",
             file=sys.stderr, flush=True,
         )  # fmt: skip
+    if not runs_here(program):
+        print(f"note: {how_to_run_here(program)}", file=sys.stderr, flush=True)
 
 
-def _serve(app: "Endpoints", listener: socket.socket) -> None:
+def _serve(app: "Endpoints", listener: socket.socket, begun: Callable[[], None]) -> None:
+    """Serve until a signal; `begun` is called once requests are taken, and a signal ends it."""
     import uvicorn
 
     from learnt.runner.guard import Guard
+
+    class _Server(uvicorn.Server):
+        """It says when it has begun."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            begun()
 
     config = uvicorn.Config(
         app,
@@ -110,7 +122,7 @@ def _serve(app: "Endpoints", listener: socket.socket) -> None:
     # uvicorn raises the signal again when all is done: it must then end nothing.
     before = {sign: signal.signal(sign, _nothing) for sign in (signal.SIGTERM, signal.SIGINT)}
     try:
-        uvicorn.Server(config).run([listener])
+        _Server(config).run([listener])
     finally:
         for sign, handler in before.items():
             signal.signal(sign, handler)

@@ -6,6 +6,7 @@ Nothing is fetched for it: it is as this machine has it.
 import html
 import json
 from collections.abc import Callable
+from contextlib import suppress
 
 from learnt.errors import LearntError
 from learnt.runner.endpoints import HTML, Reply
@@ -34,24 +35,38 @@ nav a { margin-right: 1.2rem }
 
 
 def page_of(program: Program, url: str) -> Callable[[], Reply]:
-    """What gives the page, made once, when it is first asked for."""
+    """What gives the page: the program's own one is made once, as soon as it can be."""
     made: list[Reply] = []
 
     def page() -> Reply:
-        if not made:
-            made.append(_page(program, url))
-        return made[0]
+        if not made and runs_here(program):
+            with suppress(LearntError):  # it is too large for a page
+                made.append(Reply(page_bytes(program), HTML))
+        return made[0] if made else _card_page(program, url)
 
     return page
 
 
-def _page(program: Program, url: str) -> Reply:
+def runs_here(program: Program) -> bool:
+    """Is all that its own page needs on this machine?"""
     scripts = KINDS.get(program.spec["kind"])
     try:
-        if scripts and all(library.here for library in (RUNTIME, *scripts.libraries)):
-            return Reply(page_bytes(program), HTML)
-    except (LearntError, OSError, RuntimeError):  # too large for a page; no place for libraries
-        pass
+        return scripts is not None and all(
+            library.here for library in (RUNTIME, *scripts.libraries)
+        )
+    except (LearntError, OSError, RuntimeError):  # there is no place for libraries
+        return False
+
+
+def how_to_run_here(program: Program) -> str:
+    """What to do so that the page of a server runs the program."""
+    return (
+        f"run `learnt page {program.archive.label}` once on this machine, "
+        "and / becomes the page that runs the program in the browser"
+    )
+
+
+def _card_page(program: Program, url: str) -> Reply:
     body = card(program, url).encode("utf-8", "replace")
     return Reply(body, HTML, 200, {"content-security-policy": CARD_POLICY})
 
@@ -59,6 +74,7 @@ def _page(program: Program, url: str) -> Reply:
 def card(program: Program, url: str) -> str:
     """How to call the program, and its card, as HTML; all that is the program's own is text."""
     name = html.escape(str(program.manifest.get("name") or "program"))
+    note = "" if runs_here(program) else f"<p>{html.escape(how_to_run_here(program))}</p>"
     calls = "\n\n".join(map(html.escape, examples(program, url)))
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -67,6 +83,7 @@ def card(program: Program, url: str) -> str:
 <p>{html.escape(program.about)}</p>
 <h2>Ask it</h2>
 <pre>{calls}</pre>
+{note}
 <nav><a href="/openapi.json">openapi.json</a><a href="/health">health</a>
 <a href="/metrics">metrics</a></nav>
 <h2>What it is</h2>
