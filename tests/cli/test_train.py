@@ -141,3 +141,51 @@ def test_the_program_that_was_written_runs_by_itself(cli: Cli, here: Path, digit
     )
     assert set(json.loads(done.stdout)["probabilities"]) == {"0", "1"}
     assert cli("run", "data.pyz", picture, "--json").out == done.stdout
+
+
+def test_a_run_goes_on_as_it_was_started_and_nothing_else_can_be_asked_of_it(
+    cli: Cli, here: Path, digits: Path
+) -> None:
+    take(digits, here / "data", {"0": 20, "1": 20})
+    run = json.loads(cli("train", "data", *QUICK, "--json").out)["run"]
+    for words in (("--fast",), ("--weights", "int8"), ("--model", "convnet"), ("--seed", "0")):
+        done = cli("train", "--resume", run, *words)
+        assert (done.code, done.out) == (2, "")
+        assert f"give nothing else but -o, --plan and --json; got {words[0]}" in done.err
+    done = cli("train", "--resume", run, "--plan", "--json")
+    made = json.loads(done.out)
+    config = json.loads((runs_folder() / run / "config.json").read_text())
+    assert {key: made[key] for key in config["plan"]} == config["plan"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such terminal")
+@pytest.mark.parametrize("source", ["pictures", "rows.csv"])
+def test_on_a_terminal_bars_are_shown_and_the_cursor_comes_back(
+    here: Path, digits: Path, source: str
+) -> None:
+    import pty
+
+    take(digits, here / "pictures", {"0": 20, "1": 20})
+    table(here / "rows.csv", ["a,label", *(f"{i % 7}.5,{'xy'[i % 2]}" for i in range(60))])
+    model = "tabular" if source == "rows.csv" else "convnet"
+    command = "import sys; from learnt.cli.main import main; sys.exit(main())"
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", command, "train", source, "--model", model, "--epochs", "2"],
+        stdin=slave, stdout=slave, stderr=slave, env={**os.environ, "TERM": "xterm"},
+    ) as process:  # fmt: skip
+        os.close(slave)
+        printed = b"".join(iter(lambda: read(master), b""))
+    os.close(master)
+    assert process.returncode == 0, printed.decode()
+    assert (b"preparing" in printed) == (source == "pictures")
+    assert b"training" in printed
+    assert printed.rindex(b"\x1b[?25h") > printed.rindex(b"\x1b[?25l")
+
+
+def read(terminal: int) -> bytes:
+    """What is next on it; nothing when nobody writes any more, which Linux calls a fault."""
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:
+        return b""

@@ -86,16 +86,19 @@ class Bars(Callback):
             TimeRemainingColumn(elapsed_when_finished=True),
         )
         self.inputs: Any = None
+        self.done = 0  # of the inputs
         self.steps: Any = None
 
     def on_inputs(self, done: int, of: int) -> None:
-        if self.inputs is None:
+        if self.inputs is None or done < self.done:  # the first time, or once more
             self.progress.start()
             self.inputs = self.progress.add_task("preparing", total=of, figures=f"{of:,} examples")
+        self.done = done
         if done == of or done % 20 == 0:
             self.progress.update(self.inputs, completed=done)
 
     def on_start(self, loop: Loop) -> None:
+        self.progress.start()
         total = loop.epochs * loop.steps
         self.steps = self.progress.add_task("training ", total=total, figures="")
         self.after_step(loop)
@@ -111,7 +114,8 @@ class Bars(Callback):
         text = f"epoch {loop.epoch}/{loop.epochs}  {figures(loop)}"
         self.progress.update(self.steps, completed=done, total=total, figures=text)
 
-    def on_end(self, loop: Loop) -> None:
+    def close(self) -> None:
+        """No more of them will be shown: the terminal has its cursor again."""
         self.progress.stop()
 
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from learnt.cli.options import AS_JSON, FILE, ITEM, LABEL, RATING, TEXT, USER
-from learnt.cli.output import progress, say_data, say_evaluation, say_json, say_note
+from learnt.cli.output import Bars, progress, say_data, say_evaluation, say_json, say_note
 from learnt.errors import OutputError, UsageError
 from learnt.runner.text import shown
 
 if TYPE_CHECKING:
     from learnt.training.learner import Learner
+    from learnt.training.plan import Plan
 
 SOURCE = typer.Argument(
     None, help="A folder with one folder a class, a table (CSV, Parquet), or text files."
@@ -32,10 +33,12 @@ WEIGHTS = typer.Option(
 FAST = typer.Option(False, "--fast", help="Compute in 8 bits, where that costs next to nothing.")
 PLAN = typer.Option(False, "--plan", help="Say what would be done, why, how long; and stop.")
 RESUME = typer.Option(None, metavar="RUN", help="Go on with a run that was stopped.")
+WITH_RESUME = ("resume", "out", "plan", "as_json")
 FIGURES = ("metric", "value", "baseline", "interval", "others", "warnings")
 
 
 def train(
+    context: typer.Context,
     source: Path | None = SOURCE,
     out: Path | None = OUT,
     task: str | None = TASK,
@@ -69,10 +72,7 @@ def train(
     if engine != "numpy":
         raise UsageError(f"the engine must be numpy, so far; got {engine!r}")
     if resume is not None:
-        if source is not None or epochs is not None or minutes is not None:
-            raise UsageError(
-                "--resume RUN goes on as the run was started: give nothing else but -o"
-            )
+        _check_alone(context)
         learner = Learner.resume(resume, progress(as_json))
         out = out or Path(learner.options.get("out") or default_name(learner.data.source))
     elif source is None:
@@ -92,10 +92,27 @@ def train(
         )
         learner.options["out"] = str(out.absolute())
     if plan:
-        return _show_plan(learner, why, epochs, minutes, as_json)
+        made = learner.made_plan if resume else learner.plan(epochs, minutes)
+        return _show_plan(learner, made, why, as_json)
     check_writable(out)
     teach(learner, out, epochs, minutes, begun, as_json, why)
     return None
+
+
+def _check_alone(context: typer.Context) -> None:
+    """UsageError where something was given with --resume that a run has settled already."""
+    told = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in WITH_RESUME
+        and (source := context.get_parameter_source(parameter.name or "")) is not None
+        and source.name == "COMMANDLINE"
+    ]
+    if told:
+        raise UsageError(
+            "--resume RUN goes on as the run was started: give nothing else but -o, --plan and "
+            f"--json; got {', '.join(told)}"
+        )
 
 
 def teach(
@@ -113,7 +130,12 @@ def teach(
     if not as_json:
         say_data(learner.data, why)
     before = list(learner.data.notes)
-    learner.fit(epochs, minutes)
+    try:
+        learner.fit(epochs, minutes)
+    finally:  # also where Ctrl-C or a fault of the data ends it
+        for callback in learner.callbacks:
+            if isinstance(callback, Bars):
+                callback.close()
     evaluation, program = learner.evaluate(), learner.program()
     program.save(out)
     seconds = {"total": time.perf_counter() - begun, **learner.seconds}
@@ -152,10 +174,7 @@ def check_writable(out: Path) -> None:
         )
 
 
-def _show_plan(
-    learner: "Learner", why: str, epochs: int | None, minutes: float | None, as_json: bool
-) -> None:
-    made = learner.plan(epochs, minutes)
+def _show_plan(learner: "Learner", made: "Plan", why: str, as_json: bool) -> None:
     if as_json:
         return say_json({"task": learner.task.name, **made.as_dict()})
     say_data(learner.data, why)
