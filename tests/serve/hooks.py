@@ -1,4 +1,4 @@
-"""What schemathesis must know that a description cannot say: which bytes are a picture.
+"""What schemathesis must know that a description cannot say: which bytes are a picture, or a table.
 
 It loads this file by SCHEMATHESIS_HOOKS.
 """
@@ -23,3 +23,8 @@ PICTURES = strategies.builds(png, strategies.tuples(SIDES, SIDES), strategies.in
 schemathesis.openapi.format("byte", PICTURES.map(lambda data: base64.b64encode(data).decode()))
 for media in ("image/*", "application/octet-stream"):
     schemathesis.openapi.media_type(media, PICTURES)
+
+CELLS = strategies.sampled_from(["", "39", "Private", "?", "1e99", '"a, b"'])
+ROWS = strategies.lists(strategies.tuples(CELLS, CELLS).map(",".join), min_size=1, max_size=9)
+TABLES = ROWS.map(lambda rows: "\n".join(["age,workclass", *rows]).encode())
+schemathesis.openapi.media_type("text/csv", TABLES)

@@ -1,6 +1,7 @@
 """Every kind of program answers over HTTP as it does in Python: JSON, lists, and raw files."""
 
 import base64
+import gzip
 import html
 import json
 import shutil
@@ -89,6 +90,34 @@ def test_a_file_is_answered_as_in_python(servers, programs, name):
             said = servers[name].run(data, RAW[name])
             assert said.status == 200
             assert near(said.json, program(data).as_dict())
+
+
+def test_a_table_is_answered_row_by_row_as_in_python(servers, programs):
+    program = learnt.load(programs["adult"])
+    rows = [{**row, "age": age} for row in inputs_of(program).examples() for age in (20, 60, None)]
+    lines = [";".join(rows[0])]
+    lines += [";".join("" if cell is None else str(cell) for cell in row.values()) for row in rows]
+    said = servers["adult"].run("\r\n".join(lines).encode(), "text/csv; charset=utf-8")
+    assert said.status == 200
+    assert near(said.json, [alone(program, row) for row in rows])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (b"", 422, "is empty"), (b"age\n", 422, "got none"), (b"what\n1\n", 422, "must have some"),
+        (b"age,sex\n1\n", 422, "line 2: every row must have 2 cells"),
+        (b"age\n" + b"1\n" * 1001, 422, "from 1 to 1,000 inputs must be given at a time; got more"),
+        (gzip.compress(b"age\n1\n"), 422, "neither packed nor Parquet"),
+        (b"PAR1" + b"x" * 99 + b"PAR1", 422, "neither packed nor Parquet"),
+        (b"age\n" + b"," * 2_000_001, 413, "too many values"),
+        (b"age\n" + b"1" * 8 * 2**20, 413, "at most 8,388,608 bytes"),
+    ],
+)  # fmt: skip
+def test_a_table_that_cannot_be_used_is_refused(servers, body, status, reason):
+    said = servers["adult"].run(body, "text/csv")
+    assert said.status == status
+    assert reason in said.json["error"]
 
 
 def test_a_mask_is_png_where_that_is_asked(servers, programs, tmp_path):

@@ -21,9 +21,9 @@ from typing import Any
 
 from learnt.errors import DataError, LearntError, MissingDependencyError
 from learnt.runner.batching import Batcher, Call, Plan
-from learnt.runner.inputs import JSON, TEXT, Prompts, inputs_of
+from learnt.runner.inputs import CSV, JSON, MAX_BATCH, TEXT, Prompts, inputs_of
 from learnt.runner.metrics import MEDIA, Metrics
-from learnt.runner.openapi import MAX_BATCH, openapi
+from learnt.runner.openapi import openapi
 from learnt.runner.program import MAX_INPUT, Program
 from learnt.runner.text import shown
 
@@ -160,7 +160,7 @@ class Endpoints:
         try:
             media = headers.get(b"content-type", "").partition(";")[0].strip().lower()
             raw = await self._check_media(media, headers, receive)
-            limit = MAX_INPUT if raw else self.inputs.limit
+            limit = self.inputs.limit if media in (JSON, CSV) else MAX_INPUT
             body = await self._body(headers, receive, limit)
             held = len(body)
             self.held += held
@@ -237,6 +237,9 @@ class Endpoints:
     ) -> Reply | None:
         wanted = _wanted(accept, self.inputs.gives)
         if raw:
+            rows = self._rows(body)
+            if rows is not None:
+                return await self._several(rows)
             self.metrics.inputs += 1
             return await self._one(self.inputs.raw, body, wanted)
         value = _parsed(body)
@@ -254,11 +257,20 @@ class Endpoints:
         except Exception as error:
             raise _refusal(error) from None
 
+    def _rows(self, body: bytes) -> list[Any] | None:
+        """The inputs in a file that may hold several."""
+        if CSV in self.inputs.media:
+            _check_values(sum(map(body.count, b",;\t|\n")))
+        try:
+            return self.inputs.several(body)
+        except DataError as error:
+            raise _refusal(error) from None
+
     async def _several(self, values: list[Any]) -> Reply:
         """A list's answers, in order; what cannot be used has an error in its place."""
         if not 1 <= len(values) <= MAX_BATCH:
-            raise Refused(422, f"a list must have from 1 to {MAX_BATCH:,} inputs; "
-                          f"got {len(values):,}")  # fmt: skip
+            raise Refused(422, f"from 1 to {MAX_BATCH:,} inputs must be given at a time; "
+                          f"got {'none' if not values else 'more'}")  # fmt: skip
         self.metrics.inputs += len(values)
         told = await asyncio.gather(*map(self._told, values))
         return Reply(b"[" + b", ".join(told) + b"]")
@@ -330,13 +342,16 @@ def _failure(done: "asyncio.Future[bytes]") -> Refused | None:
 
 def _parsed(body: bytes) -> Any:
     if len(body) > MAX_VALUES // 4:
-        values = sum(map(body.count, b",[{")) + 4 * body.count(b":")
-        if values > MAX_VALUES:
-            raise Refused(413, "the body has too many values: send fewer at a time")
+        _check_values(sum(map(body.count, b",[{")) + 4 * body.count(b":"))
     try:
         return json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise Refused(400, "the body must be JSON, in UTF-8") from None
+
+
+def _check_values(count: int) -> None:
+    if count > MAX_VALUES:
+        raise Refused(413, "the body has too many values: send fewer at a time")
 
 
 def _no_number(word: str) -> Any:

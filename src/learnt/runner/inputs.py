@@ -4,7 +4,7 @@
     sound          {"sound": "…base64…"}       or the file itself
     text           {"text": "…"}               or a text/plain file
     prompt         {"prompt": "…", "length": 300, "seed": 1, …}
-    table          {"age": 39, "race": "White", …}
+    table          {"age": 39, "race": "White", …}, or a CSV file, which is a list of them
     ratings        {"user": "42", "item": "50"}, {"user": "42", "top": 5}, {"like": "50", "top": 5}
     series         {"series": [0.1, 0.2, …]}, or a list a channel
 
@@ -14,6 +14,7 @@ A list of these is answered by a list. Nothing in them is ever taken for the nam
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,10 +22,13 @@ import numpy as np
 from learnt.errors import DataError, ProgramError, UsageError
 from learnt.runner.batching import Call, Job
 from learnt.runner.program import MAX_INPUT, Program
-from learnt.runner.shapes import Schema, is_number, kind, only, record
+from learnt.runner.rows import open_rows
+from learnt.runner.shapes import Schema, is_number, kind, only, record, text_in
 from learnt.runner.text import shown
 
 JSON, BYTES, PNG, TEXT = "application/json", "application/octet-stream", "image/png", "text/plain"
+CSV = "text/csv"
+MAX_BATCH = 1000  # inputs in a list
 MAX_JSON = 8 * 2**20  # bytes of a JSON body; more where files are in it
 MAX_TOP, MAX_LENGTH = 1000, 10_000  # items, characters that may be asked for
 MAX_EXAMPLE = 12_000  # bytes of an example in the description
@@ -52,6 +56,10 @@ class Inputs:
     def raw(self, body: bytes, wanted: str = JSON) -> Job:
         """One input from a file's bytes; `wanted` is the media type of the answer."""
         return Job(lambda: self.program.read(body), self.teller(wanted), len(body))
+
+    def several(self, body: bytes) -> list[Any] | None:
+        """The inputs in a file that holds several, as JSON has them; None: it is one."""
+        return None
 
     def teller(self, wanted: str) -> Callable[[Any], bytes]:
         """What turns an answer into that media type."""
@@ -220,6 +228,8 @@ class Prompts(Inputs):
 class Rows(Inputs):
     """A row of a table."""
 
+    media = (CSV,)
+
     def job(self, value: Any, wanted: str = JSON) -> Job:
         """The cells in an object of JSON."""
         if not isinstance(value, dict):
@@ -230,6 +240,15 @@ class Rows(Inputs):
                     f"the cell {shown(name)!r} must be a number, a text, true, false or null"
                 )
         return Job(lambda: self.program.read(value), as_json)
+
+    def several(self, body: bytes) -> list[Any]:
+        """The rows of a CSV file; one too many where there are more than a list may have."""
+        if body.startswith(PACKED):
+            raise DataError("the table must be CSV as it is: neither packed nor Parquet")
+        with open_rows(body) as rows:
+            self.program.check_names(rows.names, "the table")
+            some = islice(rows, MAX_BATCH + 1)
+            return [dict(zip(rows.names, cells, strict=True)) for cells in some]
 
     def schema(self) -> Schema:
         """An object of cells, each of which may be missing, but not all of them."""
@@ -341,6 +360,7 @@ class Series(Inputs):
         return {"series": numbers[0] if len(numbers) == 1 else numbers}
 
 
+PACKED = (b"\x1f\x8b", b"PAR1")  # how gzip and Parquet begin
 NUMBERS = frozenset((int, float, type(None)))
 FLOATS = ("temperature", "top_p")
 KINDS: dict[str, type[Inputs]] = {
@@ -352,14 +372,6 @@ KINDS: dict[str, type[Inputs]] = {
 def inputs_of(program: Program) -> Inputs:
     """What this program is asked, by its kind."""
     return KINDS[program.spec["kind"]](program)
-
-
-def text_in(value: Any, field: str, what: str = "a text") -> str:
-    """The text in an object of JSON that has nothing else; DataError if there is none."""
-    text = only(value, field)[field]
-    if not isinstance(text, str):
-        raise DataError(f"{field!r} must be {what}; got {kind(text)}")
-    return text
 
 
 def as_array(numbers: Any, most: float) -> Any:

@@ -3,15 +3,19 @@
 import json
 from typing import Any
 
-from learnt.runner.inputs import JSON, PNG, TEXT, Inputs, as_json
+from learnt.runner.inputs import CSV, JSON, MAX_BATCH, PNG, TEXT, Inputs, as_json
 from learnt.runner.program import Program
 from learnt.runner.shapes import Schema, record
 
 MAX_LABELS = 200  # that are listed one by one
-MAX_BATCH = 1000  # inputs in a list
 PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
 PLAIN = r"^[^\x00-\x08\x0e-\x1f\x7f-\x9f]*$"  # text of a file: without control characters
 STRING = {"type": "string"}
+RAW: dict[str, Schema] = {  # files that are text
+    TEXT: {"type": "string", "allOf": [{"pattern": r"\S"}, {"pattern": PLAIN}]},
+    CSV: {"type": "string", "description": "a line of column names, then up to "
+          f"{MAX_BATCH:,} rows, which are answered as a list is"},
+}  # fmt: skip
 NOTE = {"note": {"type": "string", "description": "what to keep in mind with this answer"}}
 REASONS = {
     400: "Not a request that can be read.", 403: "A request from another site's page.",
@@ -91,8 +95,7 @@ def _run(program: Program, inputs: Inputs) -> dict[str, Any]:
     body: dict[str, Any] = {"schema": {"oneOf": [one, several]}}
     if examples:
         body["examples"] = {f"example {n}": {"value": v} for n, v in enumerate(examples, 1)}
-    text = {"type": "string", "allOf": [{"pattern": r"\S"}, {"pattern": PLAIN}]}
-    raw: Schema = {m: {"schema": text if m == TEXT else {}} for m in inputs.media}
+    raw: Schema = {m: {"schema": RAW.get(m, {})} for m in inputs.media}
     each = {"type": "array", "items": {"anyOf": [told, error]}}
     answers: dict[str, Any] = {JSON: {"schema": {"oneOf": [told, each]}}}
     found = _answered(program, inputs)

@@ -20,6 +20,14 @@ def only(value: Any, needed: str, others: tuple[str, ...] = ()) -> dict[str, Any
     return dict(value)
 
 
+def text_in(value: Any, field: str, what: str = "a text") -> str:
+    """The text in an object of JSON that has nothing else; DataError if there is none."""
+    text = only(value, field)[field]
+    if not isinstance(text, str):
+        raise DataError(f"{field!r} must be {what}; got {kind(text)}")
+    return text
+
+
 def record(properties: Mapping[str, Schema], required: list[str]) -> Schema:
     """An object of these, and nothing else."""
     return {"type": "object", "properties": dict(properties), "required": required,

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from learnt.errors import LearntError
 from learnt.runner.endpoints import HTML, Reply
-from learnt.runner.inputs import JSON, inputs_of
+from learnt.runner.inputs import CSV, JSON, inputs_of
 from learnt.runner.libraries import RUNTIME
 from learnt.runner.page import KINDS, page_bytes
 from learnt.runner.program import Program
@@ -96,7 +96,8 @@ def examples(program: Program, url: str) -> list[str]:
     """Lines for a shell that ask the program something."""
     inputs, found = inputs_of(program), []
     for media in inputs.media[:1]:
-        what = {"image/*": ("image/png", "cat.png"), "audio/*": ("audio/ogg", "hello.ogg")}
+        what = {"image/*": ("image/png", "cat.png"), "audio/*": ("audio/ogg", "hello.ogg"),
+                CSV: (CSV, "rows.csv")}  # fmt: skip
         kind, file = what.get(media, (media, "text.txt"))
         found.append(f"curl {url}run -H 'content-type: {kind}' --data-binary @{file}")
     for value in inputs.examples()[:1]:
