@@ -167,6 +167,22 @@ def test_a_long_sound_is_heard_in_part_and_that_is_said(answer: Answer, here: Pa
     assert done.err.splitlines() == ["note: only the loudest 0.3 s of 30 s were heard"]
 
 
+def test_a_sound_that_is_cut_short_is_heard_and_that_is_said(answer: Answer, here: Path) -> None:
+    import numpy as np
+
+    from learnt.runner.audio import as_wav
+
+    whole = as_wav((3000 * np.sin(np.arange(8_000) * 0.1)).astype(np.int16))
+    streamed = whole[:40] + b"\xff\xff\xff\xff" + whole[44:]  # its writer did not know its length
+    for data, note in ((whole, ""), (streamed, ""), (whole[:9_000], "ends early"),
+                       (whole[:36] + b"LIST\1\0\0\0x\0" + whole[36:9_000], "ends early"),
+                       (whole + b"more", "")):  # fmt: skip
+        (here / "a.wav").write_bytes(data)
+        done = answer("languages", "a.wav")
+        assert done.code == 0
+        assert ("the file ends early" in done.err) == bool(note)
+
+
 @pytest.mark.parametrize("text", ["UTF-16 \N{SNOWMAN}", "a", ""])
 def test_a_text_is_no_sound_and_no_library_says_so_by_itself(
     programs: Path, here: Path, capfd: pytest.CaptureFixture[str], text: str

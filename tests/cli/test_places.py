@@ -10,6 +10,7 @@ import pytest
 
 from learnt.cli.main import main
 from tests.cli.conftest import Answer, Cli
+from tests.runner.crafted import changed
 
 SERIES = f"who,{','.join(f't{i}' for i in range(150))}\nme,{','.join(['1', '2'] * 75)}\n"
 TABLES = {
@@ -99,3 +100,14 @@ def test_json_before_the_words_leaves_the_words_alone(
 ) -> None:
     assert main(["run", "--json", str(programs / "texts.pyz"), "--", "-bad film"]) == 0
     assert capsys.readouterr().out.startswith('{"input": "-bad film"')
+
+
+def test_a_label_with_half_a_character_is_written_as_it_is_shown(
+    cli: Cli, programs: Path, here: Path
+) -> None:
+    data = changed(programs / "texts.pyz", {}, labels=["\ud800", "\ud801"])
+    (here / "half.pyz").write_bytes(data)
+    assert cli("run", "half.pyz", "a good film", "-o", "out.csv").code == 0
+    label = (here / "out.csv").read_text().splitlines()[1].split(",")[1]
+    assert label in cli("run", "half.pyz", "a good film").out
+    assert label in ("\\ud800", "\\ud801")

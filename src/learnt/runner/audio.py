@@ -36,6 +36,8 @@ MAX_CHANNELS = 32
 RATES = (1_000, 384_000)  # samples a second that a file may have
 NAMELESS = "the sound"  # what messages call one that did not come from a file
 MAX_UP = 640  # the largest numerator of a ratio of rates
+MAX_CHUNKS = 100  # of a WAV, that are looked through for its samples
+STREAMED = 2**30  # bytes of samples that only a WAV says it has whose writer did not know
 BLOCKED = 65_536  # moments that are decoded at a time: many channels take no more memory
 BLOCK = 64  # results at least, that one row of the matrix product gives
 CACHED = 8  # ratios of rates whose matrix is kept
@@ -115,6 +117,23 @@ def header(file: BinaryIO, label: str) -> Header:
             return Header(min(float(sound.frames / rate), MAX_SECONDS), rate, channels)
     except Exception as error:
         raise _unreadable(error, label) from None
+
+
+def ends_early(source: Source) -> bool:
+    """Is this a WAV that has less sound in it than its header says?"""
+    if isinstance(source, np.ndarray):
+        return False
+    with opened(source) as file:
+        end = file.seek(0, io.SEEK_END)
+        at = 12
+        for _ in range(MAX_CHUNKS):
+            file.seek(at)
+            head = file.read(8)
+            name, size = head[:4], int.from_bytes(head[4:], "little")
+            if name == b"data":
+                return size < STREAMED and at + 8 + size > end
+            at += 8 + size + size % 2
+    return False
 
 
 def as_wav(samples: Samples) -> bytes:

@@ -9,7 +9,16 @@ import numpy as np
 
 from learnt.errors import ProgramError
 from learnt.runner.archive import Archive
-from learnt.runner.audio import MAX_SECONDS, RATE, Samples, Source, as_wav, decode, window
+from learnt.runner.audio import (
+    MAX_SECONDS,
+    RATE,
+    Samples,
+    Source,
+    as_wav,
+    decode,
+    ends_early,
+    window,
+)
 from learnt.runner.program import BATCH, Array, Feeds, Program
 
 MUCH = 1.25  # times as long as what is heard, from which it is said
@@ -41,11 +50,13 @@ class SoundProgram(Program):
         """What the graph takes of a sound; SoundError if it is no usable one."""
         samples = decode(source)
         heard, whole = self.size / RATE, len(samples) / RATE
-        note = ""
+        notes = []
+        if whole < MAX_SECONDS and ends_early(source):
+            notes.append("the file ends early: it says that it has more")
         if len(samples) > MUCH * self.size:
             whole_words = f"{whole:.3g} s" if whole < MAX_SECONDS else f"the first {MAX_SECONDS} s"
-            note = f"only the loudest {heard:.3g} s of {whole_words} were heard"
-        return Heard(window(samples, self.size), note)
+            notes.append(f"only the loudest {heard:.3g} s of {whole_words} were heard")
+        return Heard(window(samples, self.size), "; ".join(notes))
 
     def feeds(self, items: Sequence[Heard]) -> Iterator[Feeds]:
         for at in range(0, len(items), BATCH):
