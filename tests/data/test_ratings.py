@@ -120,6 +120,18 @@ def test_a_source_may_say_its_own_sides_or_groups() -> None:
     assert sum(map(len, users)) == len(set.union(*users)) == 6
 
 
+def test_a_group_that_is_also_tested_on_is_not_trained_on() -> None:
+    table = frame().with_row_index("at")
+    table = table.with_columns(
+        group=pl.format("week {}", pl.col("at") // 6),
+        split=pl.when(pl.col("at") < 35).then(pl.lit("train")).otherwise(pl.lit("test")),
+    ).drop("at")
+    data = Ratings(table)
+    groups = [{data.groups[n] for n in data.split[side]} for side in SIDES]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 8
+    assert "left out 5 ratings of groups that are also on a later side" in data.notes
+
+
 def test_facts_are_places_of_values_that_are_shared() -> None:
     data = Ratings(frame())
     assert data.item_facts.columns == ("genre",)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from learnt.data.split import FRACTIONS, Split, stratified
+from learnt.data.split import FRACTIONS, SIDES, Split, own_split, stratified
 from learnt.errors import DataError
 
 SEED = 7
@@ -123,3 +123,18 @@ def test_a_side_is_asked_for_by_its_name() -> None:
     assert [int(split[side][0]) for side in ("train", "valid", "test")] == [1, 2, 3]
     with pytest.raises(DataError, match=r"train, valid, test; got 'dev'"):
         split["dev"]
+
+
+def test_what_has_an_equal_key_is_on_the_last_side_of_its_own_only():
+    def deal(numbers, fractions):
+        return [numbers[:-2], numbers[-2:]]
+
+    sides = ["train"] * 6 + ["test"] * 2
+    digests, groups = list("abcdefag"), [None, "one", None, "two", None, None, None, "one"]
+    split, lost = own_split(sides, deal, digests, groups)
+    assert [split[side].tolist() for side in SIDES] == [[2, 3], [4, 5], [6, 7]]
+    assert lost == {"train": 2}
+    split, lost = own_split(["valid", "train", "train"], deal)  # one held-out side is test
+    assert [split[side].tolist() for side in SIDES] == [[], [1, 2], [0]]
+    with pytest.raises(DataError, match="there must be examples to train on"):
+        own_split(["train", "valid", "test"], deal, ["a", "b", "a"])

@@ -105,6 +105,14 @@ def test_a_text_that_is_also_tested_on_is_not_trained_on():
     assert any("left out 1 text also in another" in note for note in data.notes)
 
 
+def test_a_group_that_is_also_tested_on_is_not_trained_on():
+    groups = [f"author {i // 3}" for i in range(24)]  # of the sixth, one text is tested on
+    data = learnt.Texts(table(split=["train"] * 17 + ["test"] * 7, group=groups))
+    sides = [{groups[i] for i in data.split[side]} for side in ("train", "valid", "test")]
+    assert sum(map(len, sides)) == len(set.union(*sides)) == 8
+    assert "left out 2 texts of groups that are also on a later side" in data.notes
+
+
 def test_empty_texts_and_missing_labels_are_left_out_and_noted():
     columns = table(42)
     columns["text"][3], columns["label"][5] = " \n", ""

@@ -27,7 +27,7 @@ from learnt.data.answers import (
 from learnt.data.files import Example, find_examples, table_of
 from learnt.data.look import PICTURES, Look, nearly_all
 from learnt.data.source import Source
-from learnt.data.split import FRACTIONS, SIDES, Split, loosely_stratified, stratified
+from learnt.data.split import FRACTIONS, SIDES, Split, loosely_stratified, own_split, stratified
 from learnt.data.survey import Picture, survey
 from learnt.errors import DataError, UsageError
 from learnt.runner.text import shown
@@ -236,15 +236,14 @@ class Images(Source):
             return Split(*self._shared_out(everything, FRACTIONS))
         if "train" not in given:
             raise DataError("a source with its own sides must have train/ with examples in it")
-        names = [str(picture.side) for picture in self.pictures]
-        sides = {s: np.array([i for i, n in enumerate(names) if n == s], np.int64) for s in SIDES}
-        if not len(sides["test"]):  # one held-out side: it is what figures are measured on
-            sides["test"], sides["valid"] = sides["valid"], sides["test"]
-        sides = self._without_repeats(sides)
-        if not len(sides["valid"]):
-            share = FRACTIONS[1]
-            sides["train"], sides["valid"] = self._shared_out(sides["train"], (1 - share, share))
-        self.split = Split(**sides)
+        sides = [picture.side for picture in self.pictures]
+        digests = [picture.digest for picture in self.pictures]
+        self.split, lost = own_split(sides, self._shared_out, digests)
+        if lost:
+            self.notes.append(
+                f"took {sum(lost.values())} files out of train/ or valid/ that are also in a "
+                "later side"
+            )
         self._check_sides(self.split)
         return self.split
 
@@ -262,24 +261,6 @@ class Images(Source):
             several = bins(self.targets[numbers])
         parts = loosely_stratified(several, digests, self.seed, fractions)
         return [numbers[part] for part in parts]
-
-    def _without_repeats(
-        self, sides: dict[str, npt.NDArray[np.int64]]
-    ) -> dict[str, npt.NDArray[np.int64]]:
-        """Each file on the last side it appears on: what is tested is never trained on."""
-        taken: set[str] = set()
-        kept: dict[str, npt.NDArray[np.int64]] = {}
-        dropped = 0
-        for side in reversed(SIDES):
-            numbers = [i for i in sides[side] if self.pictures[i].digest not in taken]
-            dropped += len(sides[side]) - len(numbers)
-            taken |= {self.pictures[i].digest for i in numbers}
-            kept[side] = np.array(numbers, np.int64)
-        if dropped:
-            self.notes.append(
-                f"took {dropped} files out of train/ or valid/ that are also in a later side"
-            )
-        return kept
 
     def _check_sides(self, split: Split) -> None:
         for side in SIDES:

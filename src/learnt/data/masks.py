@@ -19,7 +19,7 @@ from learnt.data.legend import MaskFacts, find_legend, look_at_mask, read_levels
 from learnt.data.look import Look
 from learnt.data.pairs import Pair, find_pairs, folders_of
 from learnt.data.source import Source
-from learnt.data.split import FRACTIONS, SIDES, Indices, Split, loosely_stratified
+from learnt.data.split import FRACTIONS, SIDES, Indices, Split, loosely_stratified, own_split
 from learnt.data.survey import Picture, in_threads, survey
 from learnt.errors import DataError, ImageError
 from learnt.runner.images import decode
@@ -165,15 +165,11 @@ class Masks(Source):
             return Split(*self._shared_out(np.arange(len(self)), FRACTIONS))
         if "train" not in given or len(given) < 2:
             raise DataError("a source with its own sides must have train/ and valid/ or test/")
-        names = [str(picture.side) for picture in self.pictures]
-        sides = {s: np.array([i for i, n in enumerate(names) if n == s], np.int64) for s in SIDES}
-        if not len(sides["test"]):  # one held-out side: it is what figures are measured on
-            sides["test"], sides["valid"] = sides["valid"], sides["test"]
-        sides = self._without_repeats(sides)
-        if not len(sides["valid"]):
-            share = FRACTIONS[1]
-            sides["train"], sides["valid"] = self._shared_out(sides["train"], (1 - share, share))
-        self.split = Split(**sides)
+        sides = [picture.side for picture in self.pictures]
+        digests = [picture.digest for picture in self.pictures]
+        self.split, lost = own_split(sides, self._shared_out, digests)
+        for side, count in lost.items():
+            self.note(f"took {count} pictures out of {side} that are also in a later side")
         self._check_sides()
         return self.split
 
@@ -184,19 +180,6 @@ class Masks(Source):
         digests = [self.pictures[i].digest for i in numbers]
         parts = loosely_stratified(shown_classes, digests, self.seed, fractions)
         return [numbers[part] for part in parts]
-
-    def _without_repeats(self, sides: dict[str, Indices]) -> dict[str, Indices]:
-        """Each picture on the last side it appears on: what is tested is never trained on."""
-        taken: set[str] = set()
-        kept: dict[str, Indices] = {}
-        for side in reversed(SIDES):
-            numbers = [i for i in sides[side] if self.pictures[i].digest not in taken]
-            if len(numbers) < len(sides[side]):
-                count = len(sides[side]) - len(numbers)
-                self.note(f"took {count} pictures out of {side} that are also in a later side")
-            taken |= {self.pictures[i].digest for i in numbers}
-            kept[side] = np.array(numbers, np.int64)
-        return kept
 
     def _check_sides(self) -> None:
         for side in SIDES:

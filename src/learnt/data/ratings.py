@@ -17,9 +17,9 @@ from learnt.data.files import SIDE_NAMES
 from learnt.data.frames import in_memory, read_frame, table_in
 from learnt.data.look import Look
 from learnt.data.source import Source
-from learnt.data.split import FRACTIONS, SIDES, Indices, Split, stratified
+from learnt.data.split import FRACTIONS, SIDES, Indices, Split, own_split, stratified
 from learnt.errors import DataError, TableError
-from learnt.runner.text import shown
+from learnt.runner.text import counted, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -126,27 +126,32 @@ class Ratings(Source):
 
     def _sides(self, frame: "pl.DataFrame", group: str | None) -> Split:
         """The source's own sides, if any; what is missing of them is dealt from train."""
-        numbers = np.arange(len(self))
         others = {n.lower(): n for n in reversed(frame.columns) if n not in self.columns.values()}
         if group is not None and group not in frame.columns:
             raise TableError(f"{shown(self.source)} must have the column {group!r}")
         group = group or others.get("group")
         groups = frame[group].cast(str).fill_null("").to_numpy() if group else None
         self.groups = () if groups is None else groups.tolist()
+
+        def deal(numbers: Indices, fractions: tuple[float, ...]) -> list[Indices]:
+            return self._dealt(numbers, groups, fractions)
+
         if "split" not in others:
-            return Split(*self._dealt(numbers, groups, FRACTIONS))
+            return Split(*deal(np.arange(len(self)), FRACTIONS))
         sides = [SIDE_NAMES.get(str(s).strip().lower()) for s in frame[others["split"]].to_list()]
-        own = {side: numbers[[s == side for s in sides]] for side in SIDES}
         self.own_sides = frozenset(filter(None, sides))
-        if None in sides or not len(own["train"]) or len(own["train"]) == len(self):
+        if None in sides or not {"train"} < self.own_sides:
             raise DataError(
                 "the column split must say train, valid or test on every line, and two of them"
             )
-        if not len(own["test"]):
-            own["test"], own["valid"] = own["valid"], own["test"]
-        if not len(own["valid"]):
-            own["train"], own["valid"] = self._dealt(own["train"], groups, (0.85, 0.15))
-        return Split(own["train"], own["valid"], own["test"])
+        keys = [[group or None for group in self.groups]] if self.groups else []
+        split, lost = own_split(sides, deal, *keys)
+        if lost:
+            self.note(
+                f"left out {counted(sum(lost.values()), 'rating')} of groups that are also on a "
+                "later side"
+            )
+        return split
 
     def _dealt(
         self, numbers: Indices, groups: npt.NDArray[Any] | None, fractions: tuple[float, ...]

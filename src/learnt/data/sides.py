@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from learnt.data.source import Source
-from learnt.data.split import FRACTIONS, SIDES, Indices, Split, stratified
+from learnt.data.split import FRACTIONS, SIDES, Indices, Split, own_split, stratified
 from learnt.errors import DataError
 from learnt.runner.text import shown
 
@@ -118,34 +118,20 @@ def _shared_out(
 def _own_sides(
     facts: Sequence[Facts], numbers: list[int], seed: int, noun: str, note: Note
 ) -> Split:
-    sides = {side: [i for i in numbers if facts[i].side == side] for side in SIDES}
-    if not sides["test"]:  # one held-out side: it is what figures are measured on
-        sides["test"], sides["valid"] = sides["valid"], []
-    taken: set[str] = set()  # what is on a later side is not trained on
-    for side in reversed(SIDES):
-        kept = [i for i in sides[side] if not {facts[i].digest, _group(facts[i])} & taken]
-        if len(kept) < len(sides[side]):
-            note(
-                f"took {len(sides[side]) - len(kept)} {noun} out of the side {side} that are "
-                "also on a later side"
-            )
-        taken |= {key for i in kept for key in (facts[i].digest, _group(facts[i]))} - {""}
-        sides[side] = kept
-    parts = {side: np.array(found, np.int64) for side, found in sides.items()}
-    if not len(parts["valid"]):
-        share = FRACTIONS[1]
-        parts["train"], parts["valid"] = _shared_out(
-            facts, sides["train"], seed, (1 - share, share)
-        )
-    if not len(parts["test"]):
+    def deal(some: Indices, fractions: tuple[float, ...]) -> list[Indices]:
+        return _shared_out(facts, some.tolist(), seed, fractions)
+
+    kept = set(numbers)
+    given = [fact.side if i in kept else None for i, fact in enumerate(facts)]
+    groups = [fact.group or None for fact in facts]
+    split, lost = own_split(given, deal, [fact.digest for fact in facts], groups)
+    for side, count in lost.items():
+        note(f"took {count} {noun} out of the side {side} that are also on a later side")
+    if not len(split.test):
         share = FRACTIONS[2]
-        train = [int(i) for i in parts["train"]]
-        parts["train"], parts["test"] = _shared_out(facts, train, seed, (1 - share, share))
-    return Split(**parts)
-
-
-def _group(fact: Facts) -> str:
-    return f"group {fact.group}" if fact.group else ""
+        train, test = deal(split.train, (1 - share, share))
+        split = Split(train, split.valid, test)
+    return split
 
 
 def _check(facts: Sequence[Facts], split: Split, noun: str, note: Note) -> None:

@@ -5,7 +5,7 @@ which nothing is chosen by. Examples of one group (byte-identical files) stay to
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from learnt.errors import DataError
 Indices = npt.NDArray[np.int64]
 FRACTIONS = (0.70, 0.15, 0.15)
 SIDES = ("train", "valid", "test")
+Deal = Callable[[Indices, tuple[float, ...]], list[Indices]]  # some examples, shared out
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,42 @@ def loosely_stratified(
         most = str(max(enough, key=lambda label: (apart[label], str(label))))
         names = [name or most for name in names]
     return stratified(names, groups, seed, fractions)
+
+
+def own_split(
+    sides: Sequence[str | None], deal: Deal, *keys: Sequence[Hashable]
+) -> tuple[Split, dict[str, int]]:
+    """The split that a source itself names, an example a side; and how many were lost, by side.
+
+    One held-out side is test, as figures are measured on it; valid is then dealt from train.
+    Examples with an equal key (of the same column of `keys`; None is no key) stay together on the
+    last side that one of them is on: what is tested is never trained on. What is lost is on no
+    side. DataError where nothing is left to train on.
+    """
+    parts = {side: [i for i, own in enumerate(sides) if own == side] for side in SIDES}
+    if not parts["test"]:
+        parts["test"], parts["valid"] = parts["valid"], []
+    taken: list[set[Hashable]] = [set() for _ in keys]
+    pairs = list(zip(keys, taken, strict=True))
+    lost: dict[str, int] = {}
+    for side in reversed(SIDES):
+        kept = [i for i in parts[side] if not any(key[i] in seen for key, seen in pairs)]
+        if len(kept) < len(parts[side]):
+            lost[side] = len(parts[side]) - len(kept)
+        for key, seen in pairs:
+            seen.update(key[i] for i in kept if key[i] is not None)
+        parts[side] = kept
+    if not parts["train"]:
+        raise DataError(
+            "there must be examples to train on; all of the side train are also on a later side, "
+            "or of a group that is: give others, or another column of sides or of groups"
+        )
+    split = Split(*(np.array(parts[side], np.int64) for side in SIDES))
+    if not len(split.valid):
+        share = FRACTIONS[1]
+        train, valid = deal(split.train, (1 - share, share))
+        split = Split(train, valid, split.test)
+    return split, lost
 
 
 def _deal(names: list[str], fractions: tuple[float, ...]) -> list[list[str]]:

@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from learnt.data.columns import as_cells, describe, read_column
+from learnt.data.files import SIDE_NAMES
 from learnt.data.frames import in_memory, read_frame, table_in
 from learnt.data.honesty import alike_rows, alike_said, contradictions
 from learnt.data.leaks import leaks
 from learnt.data.look import Look
 from learnt.data.source import Source
-from learnt.data.split import FRACTIONS, SIDES, Split, stratified
+from learnt.data.split import FRACTIONS, SIDES, Split, own_split, stratified
 from learnt.errors import DataError, UsageError
 from learnt.runner.columns import Cell, Columns, Number, cell_text
 from learnt.runner.text import counted, shown
@@ -36,8 +37,6 @@ FEWEST = 3  # different rows of a class: one a side
 BAD = 0.10  # the share of rows that may be left out
 ALIKE = 0.5  # the share of rows whose cells all occur before, from which that is natural
 STRATA = 10  # parts of a number's range that all sides have rows of
-SIDE_NAMES = {"train": "train", "training": "train", "valid": "valid", "val": "valid",
-              "validation": "valid", "test": "test", "testing": "test"}  # fmt: skip
 
 
 class Table(Source):
@@ -200,26 +199,21 @@ class Table(Source):
             keys = [f"{i:09d} {key}" for i, key in enumerate(keys)]
         groups = _keys(self.frame, [group]) if group else keys
         self.groups = groups if group else ()
+
+        def deal(numbers: Indices, fractions: tuple[float, ...]) -> list[Indices]:
+            return self._shared_out(numbers, groups, fractions)
+
         if side is None:
-            return Split(*self._shared_out(np.arange(len(self)), groups, FRACTIONS))
-        given = self._own_sides(side)
-        self.own_sides = frozenset(given.tolist())
-        taken: set[str] = set()
-        sides: dict[str, Indices] = {}
-        for name in reversed(SIDES):  # each row on the last side it is on
-            found = [i for i in np.flatnonzero(given == name) if groups[i] not in taken]
-            taken |= {groups[i] for i in found}
-            sides[name] = np.array(found, np.int64)
-        if lost := len(self) - sum(map(len, sides.values())):
-            self.note(f"took {lost:,} rows out of train or valid that are also on a later side")
-        if not len(sides["test"]):
-            sides["test"], sides["valid"] = sides["valid"], sides["test"]
-        if not len(sides["train"]) or not len(sides["test"]):
+            return Split(*deal(np.arange(len(self)), FRACTIONS))
+        given = self._own_sides(side).tolist()
+        self.own_sides = frozenset(given)
+        if not {"train"} < self.own_sides:
             raise DataError("the column split must put rows in train, and in test or valid")
-        if not len(sides["valid"]):
-            share = (1 - FRACTIONS[1], FRACTIONS[1])
-            sides["train"], sides["valid"] = self._shared_out(sides["train"], groups, share)
-        return Split(**sides)
+        split, lost = own_split(given, deal, groups)
+        if lost:
+            count = sum(lost.values())
+            self.note(f"took {count:,} rows out of train or valid that are also on a later side")
+        return split
 
     def _own_sides(self, side: str) -> npt.NDArray[np.str_]:
         texts = [(cell_text(cell) or "").lower() for cell in self.frame[side].to_list()]

@@ -17,7 +17,7 @@ from learnt.data.frames import in_memory, read_frame, table_in
 from learnt.data.honesty import alike_said, alike_texts
 from learnt.data.look import PICTURES, SOUNDS, TEXTS, Look
 from learnt.data.source import Source
-from learnt.data.split import FRACTIONS, SIDES, Indices, Split, stratified
+from learnt.data.split import FRACTIONS, SIDES, Indices, Split, own_split, stratified
 from learnt.data.text_columns import TEXT_NAMES, Row, label_of, rows_of, text_of
 from learnt.errors import DataError
 from learnt.runner.plain_text import read_text
@@ -184,36 +184,28 @@ class Texts(Source):
             self.note(text)
 
     def _split(self, sides: list[str], groups: list[str]) -> Split:
-        numbers = np.arange(len(self))
-        grouped = any(groups)
-        self.groups = groups if grouped else ()
+        self.groups = groups if any(groups) else ()
         self.own_sides = frozenset(filter(None, sides))
-        if not any(sides):
-            return Split(*self._shared_out(numbers, groups if grouped else None, FRACTIONS))
+        if self.own_sides <= {"train"} and (all(sides) or not any(sides)):
+            return Split(*self._shared_out(np.arange(len(self)), FRACTIONS))
         if not all(sides):
             raise DataError("the column split must be filled in on every line, or on none")
         if "train" not in sides:
             raise DataError("a source with its own sides must have train, with texts in it")
-        own = {s: np.array([i for i, n in enumerate(sides) if n == s], np.int64) for s in SIDES}
-        if not len(own["test"]):  # one held-out side: it is what figures are measured on
-            own["test"], own["valid"] = own["valid"], own["test"]
-        share = FRACTIONS[1]
-        if not len(own["test"]):
-            parts = self._shared_out(own["train"], groups if grouped else None, FRACTIONS)
-            return Split(*parts)
-        if not len(own["valid"]):
-            parts = self._shared_out(own["train"], groups if grouped else None, (1 - share, share))
-            own["train"], own["valid"] = parts
-        return Split(**own)
+        split, lost = own_split(sides, self._shared_out, [group or None for group in groups])
+        if lost:
+            self.note(
+                f"left out {counted(sum(lost.values()), 'text')} of groups that are also on a "
+                "later side"
+            )
+        return split
 
-    def _shared_out(
-        self, numbers: Indices, groups: list[str] | None, fractions: tuple[float, ...]
-    ) -> list[Indices]:
-        if groups is None:
+    def _shared_out(self, numbers: Indices, fractions: tuple[float, ...]) -> list[Indices]:
+        if not self.groups:
             labels = [self.labels[i] for i in numbers]
             alike = [self.digests[i] for i in numbers]
         else:
-            alike = [groups[i] for i in numbers]
+            alike = [self.groups[i] for i in numbers]
             labels = commonest_in_group([self.labels[i] for i in numbers], alike)
         return [numbers[part] for part in stratified(labels, alike, self.seed, fractions)]
 

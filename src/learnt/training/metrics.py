@@ -17,7 +17,7 @@ FEW = 100  # examples, below which a figure is rough
 WIDE = 0.12  # of an interval, from which a share is rough
 SHARES = {  # metrics that are shares of 1, shown in percent; the others are shown as they are
     "accuracy", "macro F1", "AUC", "top-3 accuracy", "top-5 accuracy", "mean IoU",
-    "mean average precision", "pixel accuracy", "label accuracy", "error rate", "balanced accuracy",
+    "mean average precision", "pixel accuracy", "label accuracy", "error rate",
 }  # fmt: skip
 LOWER_IS_BETTER = {"error rate", "log loss", "RMSE", "MAE", "perplexity", "bits per byte"}
 
