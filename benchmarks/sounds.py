@@ -2,7 +2,8 @@
 
 No word (in any language) is both trained and tested on, but few people speak each language, so
 the figure may owe much to their voices. The peer is given the very same pictures of pitches:
-the loudest moment, deviation and change of each band, and scikit-learn's logistic regression.
+the loudest moment, deviation and change of each band, and scikit-learn's logistic regression;
+and, where an interpreter that has it is given, fastai (`pictures_fastai.py`).
 """
 
 import json
@@ -16,16 +17,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import learnt as library
+from benchmarks.pictures import fastai_row
 from benchmarks.timing import Peers, Row, in_turns, learnt
 from learnt.training.learner import Learner
 
 SEEDS = range(3)
 LEAST, MOST = 0.90, 90  # accuracy, seconds
+EPOCHS = 10  # of fastai
 
 
 def rows(folder: Path, peers: Peers) -> list[Row]:
     """The whole command, imports included."""
-    del peers
     source = library.get_data("spoken-names")
     ours: list[dict[str, Any]] = []
     theirs: list[float] = []
@@ -39,7 +41,7 @@ def rows(folder: Path, peers: Peers) -> list[Row]:
     values, score = [answer["value"] for answer in ours], statistics.median(theirs)
     value, seconds = statistics.median(values), statistics.median(times)
     spread = f"{min(times):.1f} to {max(times):.1f}"
-    return [
+    made = [
         Row(
             f"spoken-names, {sum(ours[0]['examples'].values()):,} sounds, eight languages",
             f"{seconds:.1f} s ({spread}); accuracy {value:.1%} "
@@ -50,6 +52,11 @@ def rows(folder: Path, peers: Peers) -> list[Row]:
             value >= LEAST and seconds <= MOST,
         )
     ]
+    if peers.fastai:
+        learner = Learner(library.Sounds(source))
+        first = ours[0]["value"]
+        made.append(fastai_row("the same", first, learner, EPOCHS, peers.fastai, folder))
+    return made
 
 
 def _scikit_learn(source: Path, seed: int) -> float:

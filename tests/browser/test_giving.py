@@ -111,7 +111,7 @@ def test_a_camera_that_is_asked_for_twice_is_off_afterwards(opened, program_file
     page.wait_for_selector("video")
     page.evaluate(SHOWN)
     opened_chooser = []
-    page.on("filechooser", lambda chooser: opened_chooser.append(chooser))
+    page.on("filechooser", opened_chooser.append)
     page.click("video")
     asked(page, lambda: page.click("text=Take the picture"))
     assert page.evaluate(LIVE) == 0
