@@ -11,6 +11,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from tests.kept import OLD
 from tests.needs import needs
 
 # The same examples every time, so that a red test is a change's fault; nothing is left behind.
@@ -162,10 +163,22 @@ def adult_program(adult_learner, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs that earlier versions wrote, in a folder a version; not to be changed."""
     everything = tmp_path_factory.mktemp("old")
-    for folder in (Path(__file__).parent / "tests" / "program" / "old").glob("*.*.*"):
+    for folder in OLD.glob("*.*.*"):
         with tarfile.open(folder / "programs.tar.xz") as archive:
             archive.extractall(everything / folder.name, filter="data")
     return everything
+
+
+@pytest.fixture(scope="session")
+def kept(unpacked: Path) -> Path:
+    """Those of one version in a folder, a small one of every kind; not to be changed."""
+    return unpacked / "0.1.0"
+
+
+@pytest.fixture(scope="session")
+def small(kept: Path) -> dict[str, Path]:
+    """The same by name."""
+    return {file.stem: file for file in sorted(kept.glob("*.pyz"))}
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ nothing is written to the console.
 import base64
 import itertools
 import shutil
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from learnt.runner.page import page_bytes
 from learnt.runner.program import Program, load
 from tests.needs import needs
 
-KEPT = Path(__file__).parents[1] / "program" / "old" / "0.1.0" / "programs.tar.xz"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -60,15 +58,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Program | Path]
         return written[program.archive.data]
 
     return page_of
-
-
-@pytest.fixture(scope="package")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small programs that are kept for ever, one a kind, in a folder."""
-    folder = tmp_path_factory.mktemp("kept")
-    with tarfile.open(KEPT) as archive:
-        archive.extractall(folder, filter="data")
-    return folder
 
 
 @pytest.fixture

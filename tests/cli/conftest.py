@@ -2,7 +2,6 @@
 
 import io
 import sys
-import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,6 @@ class Done:
 
 Cli = Callable[..., Done]
 Answer = Callable[..., Done]
-OLD = Path(__file__).parents[1] / "program" / "old" / "0.1.0" / "programs.tar.xz"
 
 
 @pytest.fixture
@@ -50,12 +48,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def programs(kept: Path) -> Path:
     """Programs of every kind, those that are kept, in one folder; not to be changed."""
-    folder = tmp_path_factory.mktemp("programs")
-    with tarfile.open(OLD) as archive:
-        archive.extractall(folder, filter="data")
-    return folder
+    return kept
 
 
 @pytest.fixture

@@ -22,15 +22,15 @@ from learnt.runner.program import program_of
 from learnt.runner.rows import open_rows
 from learnt.runner.series_rows import fitted, series_rows
 from learnt.runner.wordpieces import Tokenizer
+from tests.kept import PROGRAMS
 
-OLD = Path(__file__).parent.parent / "program" / "old" / "0.1.0" / "programs.tar.xz"
 Reader = Callable[[bytes], None]
 
 
 @cache
 def programs() -> dict[str, bytes]:
     """A small program of every kind, by name."""
-    with tarfile.open(OLD) as archive:
+    with tarfile.open(PROGRAMS) as archive:
         files = {member.name: archive.extractfile(member) for member in archive}
         return {Path(name).stem: file.read() for name, file in sorted(files.items()) if file}
 
@@ -134,10 +134,19 @@ def seeds(name: str) -> Iterator[bytes]:
                 yield data
     if name == "rows":
         yield b'a;b\n1;"x\ny"\n2,5;z\n'
+        yield _parquet()
     if name == "series":
         yield b"@problemName x\n@univariate true\n@classLabel true a b\n@data\n1,2,3:a\n4,?,6:b\n"
     if name == "image":
         yield from _pictures()
+
+
+def _parquet() -> bytes:
+    import polars as pl
+
+    file = io.BytesIO()
+    pl.DataFrame({"a": [1, None], "b": ["x", "y"]}).write_parquet(file)
+    return file.getvalue()
 
 
 def _pictures() -> Iterator[bytes]:

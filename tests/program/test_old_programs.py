@@ -17,9 +17,9 @@ import learnt
 from learnt.cli.main import main
 from learnt.runner.archive import TASKS
 from learnt.runner.program import Program
+from tests.kept import OLD
 from tests.needs import needs
 
-OLD = Path(__file__).parent / "old"
 KNOWN = {  # by version and name: what each said of its inputs
     f"{folder.name}/{name}": answers
     for folder in sorted(OLD.glob("*.*.*"))

@@ -1,6 +1,5 @@
 """Servers that tests share: one a kind of program, and one of digits."""
 
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,16 +7,11 @@ import pytest
 
 from tests.serve.servers import Server, serving, start
 
-OLD = Path(__file__).parents[1] / "program" / "old" / "0.1.0" / "programs.tar.xz"
-
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def programs(small: dict[str, Path]) -> dict[str, Path]:
     """A small program of every kind, by name."""
-    folder = tmp_path_factory.mktemp("served")
-    with tarfile.open(OLD) as archive:
-        archive.extractall(folder, filter="data")
-    return {file.stem: file for file in sorted(folder.glob("*.pyz"))}
+    return small
 
 
 @pytest.fixture(scope="session")

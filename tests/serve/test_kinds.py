@@ -5,7 +5,6 @@ import gzip
 import html
 import json
 import shutil
-import tarfile
 
 import numpy as np
 import pytest
@@ -16,12 +15,10 @@ import learnt
 from learnt.runner.inputs import inputs_of
 from learnt.runner.libraries import RUNTIME
 from learnt.runner.page import page_bytes
+from tests.kept import NAMES
 from tests.needs import needs
-from tests.serve.conftest import OLD
 from tests.serve.servers import serving, start
 
-with tarfile.open(OLD) as packed:
-    NAMES = sorted(name.removesuffix(".pyz") for name in packed.getnames())
 RAW = {"digits": "image/png", "labels": "image/png", "number": "image/png",
        "scenes": "application/octet-stream", "languages": "audio/x-wav",
        "texts": "text/plain; charset=utf-8"}  # fmt: skip
