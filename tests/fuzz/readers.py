@@ -134,14 +134,14 @@ def seeds(name: str) -> Iterator[bytes]:
                 yield data
     if name == "rows":
         yield b'a;b\n1;"x\ny"\n2,5;z\n'
-        yield _parquet()
+        yield parquet()
     if name == "series":
         yield b"@problemName x\n@univariate true\n@classLabel true a b\n@data\n1,2,3:a\n4,?,6:b\n"
     if name == "image":
         yield from _pictures()
 
 
-def _parquet() -> bytes:
+def parquet() -> bytes:
     import polars as pl
 
     file = io.BytesIO()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.readers import READERS, read, seeds
+from tests.fuzz.readers import READERS, parquet, read, seeds
 
 NO_UNKNOWN = b'{"model": {"type": "WordLevel", "vocab": {"a": 0, "b": 1}, "unk_token": "c"}}'
 FOUND: dict[str, list[bytes]] = {"words": [NO_UNKNOWN]}  # what fuzzing broke once
@@ -40,6 +40,12 @@ def test_a_good_input_with_a_part_changed_is_taken_or_refused(name, data):
 def test_what_fuzzing_found_is_mended(name):
     for data in FOUND[name]:
         read(name, data)
+
+
+def test_a_parquet_with_any_byte_of_its_pages_changed_is_taken_or_refused():
+    good = parquet()  # with some, Polars panics
+    for at in range(4, 250):
+        read("rows", good[:at] + b"\xff" + good[at + 1 :])
 
 
 def test_fuzzing_by_coverage_starts_and_finds_nothing_at_once():

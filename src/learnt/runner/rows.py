@@ -294,6 +294,7 @@ def _parquet(file: io.BufferedReader, name: str) -> Rows:
         import polars as pl
     except ImportError:
         raise MissingDependencyError("polars") from None
+    broken = pl.exceptions.PolarsError, pl.exceptions.PanicException  # which is no Exception
     notes: list[str] = []
     path = getattr(file, "name", None)
     at_path = isinstance(path, str) and os.path.isfile(path)
@@ -301,14 +302,14 @@ def _parquet(file: io.BufferedReader, name: str) -> Rows:
         whole = pl.scan_parquet(Path(file.name) if at_path else io.BytesIO(file.read()), glob=False)
         names = column_names(whole.collect_schema().names(), name, notes)
         total = int(whole.select(pl.len()).collect().item())
-    except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
+    except (*broken, OSError, UnicodeError) as error:
         raise TableError(f"{name} cannot be read as Parquet: {error}") from None
 
     def records() -> Iterator[Sequence[Cell]]:
         for start in range(0, total, 64 * CHUNK):
             try:
                 part = whole.slice(start, 64 * CHUNK).collect()
-            except (pl.exceptions.PolarsError, OSError) as error:
+            except (*broken, OSError) as error:
                 raise TableError(f"{name}, after row {start:,}: it is damaged: {error}") from None
             kept = [c if c.dtype.is_numeric() else c.cast(pl.String, strict=False) for c in part]
             for row in pl.DataFrame(kept).iter_rows():
