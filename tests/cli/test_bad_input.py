@@ -156,7 +156,7 @@ def test_an_option_that_cannot_be(
         (["nosuch"], "No such command 'nosuch'"),
         (["run", "none.pyz", "x.png"], "none.pyz does not exist"),
         (["run", "words.txt", "x.png"], "words.txt is not a safe, whole program file"),
-        (["run", ".", "x.png"], "cannot be read: Is a directory"),
+        (["run", ".", "x.png"], "error: . is not a regular file"),
         (["run"], "Missing argument 'program'"),
         (["info", "none.pyz"], "none.pyz does not exist"),
         (["info", "words.txt"], "words.txt is not a safe, whole program file"),
