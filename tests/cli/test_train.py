@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -180,6 +181,29 @@ def test_on_a_terminal_bars_are_shown_and_the_cursor_comes_back(
     assert process.returncode == 0, printed.decode()
     assert (b"preparing" in printed) == (source == "pictures")
     assert b"training" in printed
+    assert printed.rindex(b"\x1b[?25h") > printed.rindex(b"\x1b[?25l")
+
+
+def test_control_c_while_pictures_are_prepared_says_so_and_brings_the_cursor_back(
+    here: Path, digits: Path
+) -> None:
+    import pty
+
+    command = "import sys; from learnt.cli.main import main; sys.exit(main())"
+    master, slave = pty.openpty()
+    printed = b""
+    with subprocess.Popen(
+        [sys.executable, "-c", command, "train", digits, "--model", "efficientnet-lite0"],
+        stdin=slave, stdout=slave, stderr=slave, env={**os.environ, "TERM": "xterm"},
+    ) as process:  # fmt: skip
+        os.close(slave)
+        while b"preparing" not in printed:
+            printed += os.read(master, 1 << 16)
+        process.send_signal(signal.SIGINT)
+        printed += b"".join(iter(lambda: read(master), b""))
+    os.close(master)
+    assert process.returncode == 130
+    assert printed.rindex(b"error: stopped; what was prepared") > printed.rindex(b"\x1b[?25h")
     assert printed.rindex(b"\x1b[?25h") > printed.rindex(b"\x1b[?25l")
 
 

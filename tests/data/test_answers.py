@@ -7,7 +7,13 @@ import pytest
 from PIL import Image
 
 import learnt
-from learnt.data.answers import OneClass, SeveralLabels, kind_of_answers, separator_of
+from learnt.data.answers import (
+    OneClass,
+    SeveralLabels,
+    kind_of_answers,
+    separator_for,
+    separator_of,
+)
 from learnt.data.guess import open_data
 from learnt.errors import DataError, TableError, UsageError
 
@@ -50,6 +56,31 @@ def test_lists_are_told_from_classes_whose_names_have_commas_or_spaces(texts, se
     assert separator_of(texts) == separator
 
 
+@pytest.mark.parametrize(
+    ("texts", "separator"),
+    [
+        (["cat;dog", "bird", "fox;owl"], ";"),
+        (["cat, dog", "big bird"], ","),
+        (["cat dog", "big bird dog"], " "),
+        (["big bird", "cat"], None),
+        (['["cat", "big bird"]', '["dog"]', "[dog"], None),
+        (["[cat", ""], None),
+    ],
+)
+def test_lists_come_apart_into_the_labels_that_are_known(texts, separator):
+    names = ["cat", "dog", "bird", "fox", "owl", "big bird"]
+    assert separator_for(texts, names) == separator
+
+
+def test_a_picture_to_train_on_or_a_label_on_a_side_may_not_be_missing(table):
+    with pytest.raises(DataError, match="at least 2 pictures are needed to train on"):
+        learnt.Images(table(["1.5", "2.5", "3.5"]))
+    with pytest.raises(DataError, match="at least 2 pictures are needed to train on"):
+        learnt.Images(table(["a;b", "b", "a"]), task="image-labels")
+    with pytest.raises(DataError, match=r"the side (valid|test) has no picture with a label"):
+        learnt.Images(table(["a;b", "b", *[""] * 9]), task="image-labels")
+
+
 def test_every_picture_has_its_labels_whatever_their_order_and_spaces(table):
     texts = [";".join(several) for several in LISTS] * 5 + ["dog; cat;;cat", ""]
     data = learnt.Images(table(texts, "tags"))
@@ -81,6 +112,22 @@ def test_fractions_and_many_whole_numbers_are_numbers(table):
         numbers = data.targets[data.split[side]]
         assert numbers.min() < 4
         assert numbers.max() > 6
+
+
+@pytest.mark.parametrize("texts", [
+    [f"{n // 4},{n % 4 * 25:02d}" for n in range(300)],
+    [f"0,{n * 125:03d}" for n in range(8)] * 4,  # 0,125 is an eighth, and not 125
+])  # fmt: skip
+def test_numbers_may_have_a_decimal_comma(table, texts):
+    data = learnt.Images(table(texts))
+    assert data.task == "image-number"
+    assert data.targets.tolist() == [float(text.replace(",", ".")) for text in texts]
+    assert any("--task image-labels if they are lists" in note for note in data.notes)
+
+
+def test_lists_of_numbers_are_lists(table):
+    data = learnt.Images(table(["1,2", "2,3,4", "1", "3,4", "1,2,4", "4"] * 6))
+    assert (data.task, data.classes) == ("image-labels", ["1", "2", "3", "4"])
 
 
 def test_few_whole_numbers_are_classes_unless_one_says_otherwise(table):

@@ -17,6 +17,15 @@ def found(values: list[Any], name: str = "x") -> Found:
     return describe(pl.Series(name, values))
 
 
+def test_fractions_with_a_decimal_comma_are_no_thousands() -> None:
+    spec = found(["0,125", "0,250", "0,875"]).spec
+    assert spec is not None
+    assert (spec["low"], spec["high"]) == (0.125, 0.875)
+    spec = found(["1,125", "2,250", "3,875"]).spec
+    assert spec is not None
+    assert (spec["low"], spec["high"]) == (1125, 3875)
+
+
 def kind(values: list[Any], name: str = "x") -> str | None:
     """Its kind; None where it is left out."""
     spec = found(values, name).spec

@@ -169,6 +169,12 @@ BAD = {
     "no users": (bad(user=""), r"must have a user"),
     "long": (bad(item="x" * 10_000), r"must have a user, an item"),
     "huge": (frame().with_columns(rating=pl.col("rating") * 1e9), r"within ±1,000,000"),
+    "constant in train": (
+        frame().with_columns(
+            rating=pl.Series([3] * 40 + [4] * 8), split=pl.Series(["train"] * 40 + ["test"] * 8)
+        ),
+        r"the ratings to train on must differ; all are 3",
+    ),
     "odd sides": (bad(split="elsewhere"), r"train, valid or test on every line"),
     "one side": (bad(split="train"), r"and two of them"),
 }

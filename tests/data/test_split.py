@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from learnt.data.split import FRACTIONS, SIDES, Split, own_split, stratified
+from learnt.data.split import (
+    FRACTIONS,
+    SIDES,
+    Split,
+    loosely_stratified,
+    own_split,
+    stratified,
+)
 from learnt.errors import DataError
 
 SEED = 7
@@ -115,6 +122,13 @@ def test_splitting_train_alone_speaks_of_train_and_valid() -> None:
 def test_a_label_of_any_bytes_can_be_split() -> None:
     labels = ["caf\udce9", "\ud800", "日本", ""] * 5
     assert sum(map(len, stratified(labels, [str(i) for i in range(20)], SEED))) == 20
+
+
+def test_labels_are_on_every_side_where_few_examples_have_one_and_few_have_none() -> None:
+    for seed in range(30):
+        several = [[label] for label in "abcd"] + [[]] * 4
+        parts = loosely_stratified(several, [str(n) for n in range(8)], seed)
+        assert all(any(several[number] for number in part) for part in parts)
 
 
 def test_a_side_is_asked_for_by_its_name() -> None:

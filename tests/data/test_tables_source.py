@@ -263,3 +263,14 @@ def test_pandas_own_kinds_of_nothing_are_missing() -> None:
     data = Table(frame)
     assert np.isnan(data.numbers[0, 0])
     assert np.isfinite(data.numbers[1:, 0]).all()
+
+
+@pytest.mark.parametrize(("first", "digits"), [("12,50", 2), ("0,125", 3)])
+def test_a_label_may_have_a_decimal_comma(first: str, digits: int) -> None:
+    number = float(first.replace(",", "."))
+    prices = [number + (i / 1000 if digits == 3 else i) for i in range(N)]
+    texts = [f"{price:.{digits}f}".replace(".", ",") for price in prices]
+    assert texts[0] == first
+    data = Table(columns(label=texts))
+    assert data.task == "table-regression"
+    np.testing.assert_allclose(data.targets, prices)

@@ -165,6 +165,15 @@ def test_films_that_only_one_knows_do_not_count(unpacked: Path, tmp_path: Path) 
     assert found.notes[-1] == f"{len(frame) - found.n:,} examples only one can answer"
 
 
+def test_examples_that_are_there_twice_are_compared_each_with_itself(tmp_path: Path) -> None:
+    rows = [f"u{u},i{i},{(u * i) % 5}" for u in range(8) for i in range(8)]
+    file = tmp_path / "twice.csv"
+    file.write_text("\n".join(["user,item,rating", *rows, "u1,i1,4", "u2,i3,0"]) + "\n")
+    program = Learner(learnt.Ratings(file)).fit(epochs=1).program()
+    found = compare((program, program), NAMES, file)
+    assert (found.n, found.differ, found.values[0]) == (66, 0, found.values[1])
+
+
 def test_programs_of_other_jobs_or_labels_are_refused(
     program_file: Path, adult_program: Path, digits: Path, tmp_path: Path
 ) -> None:

@@ -47,6 +47,14 @@ def test_mean_average_precision_and_f1_are_scikit_learns():
     assert found.others["macro F1"] == pytest.approx(wanted)
 
 
+def test_names_of_labels_are_harmless_on_a_terminal():
+    names = ["a", "\x1b[31mb"]
+    positive = np.array([[True, False], [False, True]])
+    found = of_each_label(positive * 1.0, positive, names, positive)
+    assert found.others["AP of a"] == 1
+    assert "\x1b" not in str(found)
+
+
 def test_labels_are_learnt_and_the_figures_stand_beside_a_baseline(labelled):
     assert labelled.history[-1]["loss"] < labelled.history[0]["loss"]
     found = labelled.evaluate()
@@ -82,6 +90,9 @@ def test_measuring_a_program_of_labels_gives_the_learners_figure(labelled, scene
     found, notes = measure(labelled.program(), tmp_path / "test.csv")
     assert notes == []
     assert found.value == pytest.approx(labelled.evaluate().value, abs=1e-3)
+    few = [line for line in lines[1:] if line.count(";") == 2][:3]
+    (tmp_path / "few.csv").write_text("\n".join([lines[0], *few]))  # nothing comes back in these
+    assert measure(labelled.program(), tmp_path / "few.csv")[1] == []
     lines[1] = lines[1].rsplit(",", 1)[0] + ",face;unicorn"
     (tmp_path / "test.csv").write_text("\n".join(lines))
     _, notes = measure(labelled.program(), tmp_path / "test.csv")

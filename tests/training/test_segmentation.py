@@ -58,6 +58,13 @@ def test_mean_iou_is_scikit_learns_jaccard_score_of_all_pixels(masks):
     assert found.interval[0] < found.value < found.interval[1]
 
 
+def test_names_of_classes_are_harmless_on_a_terminal(masks):
+    answer, truth = masks
+    found = of_overlap([counted(answer[0], truth[0], 4)], ["a", "b", "\x1b[31mc", "d"], 0)
+    assert found.others["IoU of a"] > 0
+    assert "\x1b" not in str(found)
+
+
 def test_pixels_without_a_class_and_classes_that_are_nowhere_do_not_count(masks):
     answer, truth = masks
     part = np.where(truth == 2, VOID, truth)

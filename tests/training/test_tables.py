@@ -163,6 +163,19 @@ def test_bad_tables_are_refused_in_one_message(name: str, tmp_path: Path) -> Non
         Table(tmp_path / "t.csv", label="label")
 
 
+def test_a_label_with_a_decimal_comma_is_measured_as_it_was_learnt(tmp_path: Path) -> None:
+    rows = [(i % 13, i % 13 + i % 7 / 10) for i in range(120)]
+    lines = [f"{a};{price:.3f}" for a, price in rows]
+    (tmp_path / "points.csv").write_text("\n".join(["a;price", *lines]))
+    (tmp_path / "commas.csv").write_text("\n".join(["a;price", *lines]).replace(".", ","))
+    program = Learner(Table(tmp_path / "commas.csv")).fit(epochs=1).program()
+    found, other = (measure(program, tmp_path / f"{name}.csv")[0] for name in ("commas", "points"))
+    assert (found.value, found.n) == (other.value, 120)
+    assert found.value < 10
+    (tmp_path / "few.csv").write_text("a;price\n1;1,200\n2;2,100\n")  # is it 1200?
+    assert measure(program, tmp_path / "few.csv")[0].value < 10
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1", "utf-16"])
 def test_odd_encodings_are_read(encoding: str, tmp_path: Path) -> None:
     rows = "".join(f"{i % 13}.5,{'é' if i % 2 else 'ü'},{'öl' if i % 3 else 'gas'}\n"

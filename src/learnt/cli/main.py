@@ -17,6 +17,7 @@ from learnt.runner.main import nobody_reads
 from learnt.runner.watch import may_end_process
 from learnt.version import __version__
 
+STOPPED = 130  # the exit code after Ctrl-C
 HELP = "Deep learning for coders: programs that are learnt, not written."
 
 app = typer.Typer(help=HELP, add_completion=False, rich_markup_mode=None)
@@ -58,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = app(args=arguments, prog_name="learnt", standalone_mode=False)
         sys.stdout.flush()
+        if result == STOPPED:  # what becomes of a KeyboardInterrupt in there
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except LearntError as error:
         say_error(str(error))
@@ -68,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say_error(
             "stopped; what was prepared so far is kept, so the same command goes on from there"
         )
-        return 130
+        return STOPPED
     except BrokenPipeError:
         return nobody_reads()
     except TyperException as error:  # what the parser of options says of a wrong one

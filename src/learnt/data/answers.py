@@ -8,13 +8,15 @@ and the names that a text has in it.
 import json
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from learnt.data.columns import has_decimal_comma
 from learnt.errors import DataError, UsageError
-from learnt.runner.columns import Number
+from learnt.runner.columns import COMMA, Number
 from learnt.runner.text import percent, shown
 
 SEPARATORS = (";", "|", ",", " ")
@@ -59,14 +61,17 @@ class SeveralLabels:
 
 
 class ANumber:
-    """A number."""
+    """A number; `comma` where its decimal mark is one."""
 
     task: ClassVar[str] = "image-number"
     about: ClassVar[str] = "a number each"
 
+    def __init__(self, comma: bool = False) -> None:
+        self.comma = comma
+
     def normal(self, text: str) -> str:
         """The number, in full; ValueError where it is none, or not finite."""
-        number = _number(text)
+        number = _number(text, self.comma)
         if number is None:
             raise ValueError(f"{shown(text)!r} is no number" if text else "the number is missing")
         return repr(number)
@@ -93,14 +98,15 @@ def kind_of_answers(
         return OneClass(), []
     if texts and all(Number({"name": column}).read(text)[2] == "infinite" for text in texts):
         raise DataError(f"the column {shown(column)} has infinite numbers only")
-    numbers = [_number(text) for text in texts]
+    comma = has_decimal_comma(texts)
+    numbers = [_number(text, comma) for text in texts]
     there = {number for number in numbers if number is not None}
     if task == ANumber.task or (task is None and _are_numbers(texts, numbers)):
         few = task is None and len(there) <= FEW_NUMBERS and all(n == int(n) for n in there)
         if few:
             say = f"say --task {ANumber.task} to learn them as numbers"
             return OneClass(), [f"the column {column} has whole numbers, taken as classes: {say}"]
-        return ANumber(), _said(there, column, task)
+        return ANumber(comma), _said(there, column, task, comma)
     separator = separator_of(texts)
     if task == SeveralLabels.task or separator is not None:
         between = {" ": "spaces", "json": "JSON lists"}.get(separator or "", f"{separator!r}")
@@ -131,6 +137,20 @@ def separator_of(texts: Sequence[str]) -> str | None:
     return None
 
 
+def separator_for(texts: Sequence[str], names: Sequence[str]) -> str | None:
+    """The separator at which the texts come apart into most of these names, by their letters."""
+    known = set(names)
+
+    def found(separator: str | None) -> int:
+        total = 0
+        for text in texts:
+            with suppress(ValueError):
+                total += sum(len(part) for part in _listed(text, separator) if part in known)
+        return total
+
+    return max((None, *SEPARATORS), key=found)
+
+
 def label_matrix(normals: Sequence[str], kind: Answers, names: list[str]) -> npt.NDArray[np.bool_]:
     """Which labels each example has: (N, len(names))."""
     place = {name: number for number, name in enumerate(names)}
@@ -153,7 +173,7 @@ def _are_numbers(texts: Sequence[str], numbers: Sequence[float | None]) -> bool:
     return sum(n is not None for n in numbers) >= 0.9 * len(texts) > 0
 
 
-def _said(there: set[float], column: str, task: str | None) -> list[str]:
+def _said(there: set[float], column: str, task: str | None, comma: bool) -> list[str]:
     if len(there) < 2:
         only = f" (all are {next(iter(there)):g})" if there else ""
         raise DataError(f"the column {column} must have at least 2 different numbers{only}")
@@ -161,10 +181,13 @@ def _said(there: set[float], column: str, task: str | None) -> list[str]:
         return []
     span = f"from {min(there):.6g} to {max(there):.6g}"
     say = f"say --task {OneClass.task} if they are classes"
+    say += f", --task {SeveralLabels.task} if they are lists" if comma else ""
     return [f"the column {column} has numbers, {span}: a number is learnt; {say}"]
 
 
-def _number(text: str) -> float | None:
+def _number(text: str, comma: bool = False) -> float | None:
+    if comma and COMMA.fullmatch(text.strip()):
+        text = text.replace(".", "").replace(",", ".")
     try:
         number = float(text)
     except ValueError:

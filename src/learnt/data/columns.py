@@ -153,7 +153,7 @@ def _both(texts: Sequence[str]) -> bool:
 
 def _texts_as_numbers(name: str, texts: Sequence[str], times: Any, rows: int) -> Found | None:
     """Numbers that came as text; None where they are not. 007 is a code, not a number."""
-    comma = _has_decimal_comma(texts)
+    comma = has_decimal_comma(texts)
     column = Number({"name": name, "comma": comma})
     read = [column.read(text) for text in texts]
     good = np.array([not odd for _, _, odd in read])
@@ -175,12 +175,14 @@ def _texts_as_numbers(name: str, texts: Sequence[str], times: Any, rows: int) ->
     return found
 
 
-def _has_decimal_comma(texts: Sequence[str]) -> bool:
-    """1,5 and 1.234,5, and never a number that only a decimal point can explain."""
+def has_decimal_comma(texts: Sequence[str]) -> bool:
+    """1,5 and 1.234,5 and 0,125, and never a number that only a decimal point can explain."""
     some = texts[:LOOKED]
-    written = sum(bool(COMMA.fullmatch(text)) and not GROUPED.fullmatch(text) for text in some)
     pointed = sum(text.count(".") == 1 and "," not in text for text in some)
-    return written > 0 and not pointed
+    return not pointed and any(
+        COMMA.fullmatch(text) and (text.lstrip("+-").startswith("0") or not GROUPED.fullmatch(text))
+        for text in some
+    )
 
 
 def _texts_as_dates(name: str, texts: Sequence[str], times: Any, rows: int) -> Found | None:

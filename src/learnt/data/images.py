@@ -233,7 +233,9 @@ class Images(Source):
             raise DataError("the column split must be filled in on every line, or on none")
         if given == {None}:
             everything = np.arange(len(self.pictures))
-            return Split(*self._shared_out(everything, FRACTIONS))
+            self.split = Split(*self._shared_out(everything, FRACTIONS))
+            self._check_sides(self.split)
+            return self.split
         if "train" not in given:
             raise DataError("a source with its own sides must have train/ with examples in it")
         sides = [picture.side for picture in self.pictures]
@@ -268,6 +270,13 @@ class Images(Source):
             missing = [name for name in self.classes if name not in there]
             if not len(split[side]):
                 raise DataError(f"the side {side} has no usable pictures: add some")
+            if side == "train" and len(split[side]) < 2:
+                raise DataError("at least 2 pictures are needed to train on; there is 1: add some")
+            if isinstance(self.answers, SeveralLabels) and not there:
+                raise DataError(
+                    f"the side {side} has no picture with a label, so nothing can be said of it: "
+                    "give more pictures labels"
+                )
             if missing and side == "train" and isinstance(self.answers, OneClass):
                 raise DataError(
                     f"every class must have examples on the side {side}; it has none of "

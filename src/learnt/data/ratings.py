@@ -72,6 +72,10 @@ class Ratings(Source):
         self.rating: npt.NDArray[np.float32] = frame["rating"].to_numpy().astype(np.float32)
         self._check()
         self.split = self._sides(frame, group)
+        if np.ptp(self.rating[self.split.train]) == 0:
+            raise DataError(
+                f"the ratings to train on must differ; all are {self.rating[self.split.train[0]]:g}"
+            )
         self._facts(frame, title)
 
     @classmethod

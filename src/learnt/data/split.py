@@ -82,7 +82,8 @@ def loosely_stratified(
     often = Counter(label for several in labels for label in set(several))
     rarest = [min(several, key=lambda n: (often[n], n), default=None) for several in labels]
     apart = Counter(dict(set(zip(groups, rarest, strict=True))).values())  # groups of each
-    enough = {label for label, count in apart.items() if count >= 2 * len(fractions)}
+    least = {None: len(fractions)}  # without a label: apart, so that every side has labels, too
+    enough = {n for n, count in apart.items() if count >= least.get(n, 2 * len(fractions))}
     names = [str(label) if label in enough else "" for label in rarest]
     few = len({group for group, name in zip(groups, names, strict=True) if not name})
     if 0 < few < len(fractions) and enough:

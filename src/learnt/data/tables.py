@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from learnt.data.columns import as_cells, describe, read_column
+from learnt.data.columns import as_cells, describe, has_decimal_comma, read_column
 from learnt.data.files import SIDE_NAMES
 from learnt.data.frames import in_memory, read_frame, table_in
 from learnt.data.honesty import alike_rows, alike_said, contradictions
@@ -83,6 +83,7 @@ class Table(Source):
 
     task: str
     classes: list[str]
+    comma: bool  # the decimal mark of the label, if that is a number: 12,5
     targets: npt.NDArray[Any]  # (N): numbers of classes, int64; or the numbers themselves
     specs: list[dict[str, Any]]  # of the columns, as the manifest has them
     columns: Columns
@@ -124,7 +125,9 @@ class Table(Source):
         """`targets`, `classes` and `task` from the label's column; rows without one go."""
         cells = as_cells(frame[self.label])
         texts = [label_text(cell) for cell in cells.to_list()]
-        values, _, odd = read_column(Number({"name": self.label}), frame[self.label])
+        self.comma = has_decimal_comma([text for text in dict.fromkeys(texts) if text is not None])
+        number = Number({"name": self.label, "comma": self.comma})
+        values, _, odd = read_column(number, frame[self.label])
         there = np.array([text is not None for text in texts])
         if not there.any():
             raise DataError(f"the label {shown(self.label)!r} is empty in every row")

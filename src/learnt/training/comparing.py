@@ -9,6 +9,7 @@ interval of the difference that holds 0 tells of chance. (Paired bootstrap; Efro
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,8 +147,8 @@ def compare(
     """
     check_alike(programs, names)
     a, b = (measured(program, source, **columns) for program in programs)
-    places = {name: place for place, name in enumerate(b.names)}
-    pairs = [(i, places[name]) for i, name in enumerate(a.names) if name in places]
+    places = {name: place for place, name in enumerate(_once_each(b.names))}
+    pairs = [(i, places[name]) for i, name in enumerate(_once_each(a.names)) if name in places]
     if not pairs:
         raise DataError(f"no example of {shown(source)} can be answered by both programs")
     here, there = np.array(pairs, np.int64).T
@@ -176,6 +177,16 @@ def compare(
         only, differ, a.exact, p, interval,
         named, notes,
     )  # fmt: skip
+
+
+def _once_each(names: Sequence[str]) -> list[tuple[str, int]]:
+    """Names with how often each was there before: a source may hold an example twice."""
+    times: Counter[str] = Counter()
+    found = []
+    for name in names:
+        found.append((name, times[name]))
+        times[name] += 1
+    return found
 
 
 def _notes(both: tuple[Measured, Measured], names: tuple[str, str]) -> list[str]:

@@ -18,7 +18,7 @@ from learnt.training.scores import Array, Statistic
 
 @dataclass(frozen=True)
 class Measured:
-    """N examples: `names`, each once; how wrong each answer is (0: right), as `wrong` says it in
+    """N examples: `names`; how wrong each answer is (0: right), as `wrong` says it in
     a word; the metric as a function of how often each example counts; `said` gives the label and
     the answer of one in words."""
 

@@ -36,7 +36,11 @@ def of_overlap(
     total = confusions.sum(axis=0)
     both = np.diagonal(total)
     either = total.sum(axis=0) + total.sum(axis=1) - both
-    each = {f"IoU of {n}": float(b / e) for n, b, e in zip(classes, both, either, strict=True) if e}
+    each = {
+        f"IoU of {shown(name)}": float(b / e)
+        for name, b, e in zip(classes, both, either, strict=True)
+        if e
+    }
     absent = [shown(n) for n, row in zip(classes, total, strict=True) if not row.sum()]
     warnings = [f"no held-out picture shows {', '.join(absent[:5])}"] if absent else []
     found = of_masks(confusions, classes, commonest, noun=noun, warnings=warnings)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from learnt.data.answers import ANumber, SeveralLabels, kind_of_answers, label_matrix, separator_of
+from learnt.data.answers import ANumber, SeveralLabels, kind_of_answers, label_matrix, separator_for
 from learnt.data.files import Example, find_examples
 from learnt.data.source import MAX_BAD
 from learnt.engine.nn import functional as F
@@ -62,7 +62,7 @@ class PictureLabels(Pictures):
         counts = self.data.counts("train")
         rows = []
         for name in self.data.classes[:MOST_SHOWN]:
-            found = evaluation.others.get(f"AP of {name}")
+            found = evaluation.others.get(f"AP of {shown(name)}")
             figure = "unknown" if found is None else percent(found)
             rows.append((name, f"{counts[name]:,}", figure))
         return replace(
@@ -78,7 +78,8 @@ class PictureLabels(Pictures):
     @classmethod
     def measure(cls, program: Program, source: Path, columns: dict[str, Any]) -> Measured:
         examples = find_examples(source, columns.get("file"), columns.get("label"), classes=0)
-        kind = SeveralLabels(separator_of([example.label for example in examples]))
+        texts = [example.label for example in examples]
+        kind = SeveralLabels(separator_for(texts, program.labels))
         answers, normals, names, notes = _answered(program, examples, kind, source)
         found = Counter(name for normal in normals for name in kind.names(normal))
         unknown = {name: n for name, n in found.items() if name not in program.labels}
@@ -134,7 +135,8 @@ class PictureNumber(Pictures):
         return graph.add("Add", scaled, graph.constant(self.mean, np.float32))
 
     def facts(self) -> dict[str, Any]:
-        return {"output": {"kind": "number"}}
+        comma = isinstance(self.data.answers, ANumber) and self.data.answers.comma
+        return {"output": {"kind": "number", **({"comma": True} if comma else {})}}
 
     def words(self, plan: Plan, evaluation: Evaluation) -> Words:
         train = self.numbers[self.data.split.train]
@@ -155,6 +157,8 @@ class PictureNumber(Pictures):
         texts = [example.label for example in examples]
         column = columns.get("label") or "label"
         kind, _ = kind_of_answers(texts, column, ANumber.task)
+        if program.manifest["output"].get("comma") is True:
+            kind = ANumber(comma=True)
         answers, normals, names, notes = _answered(program, examples, kind, source)
         truth = np.array(list(map(float, normals)))
         values = np.array([answer.value for answer in answers])
@@ -168,7 +172,7 @@ def of_each_label(
     """Mean average precision, and beside it each label's own."""
     found = of_labels(probabilities, positive, labels, train, noun="pictures")
     each = {
-        f"AP of {name}": scores.value(
+        f"AP of {shown(name)}": scores.value(
             scores.average_precision(probabilities[:, at], positive[:, at]), len(positive)
         )
         for at, name in enumerate(labels[:MOST_SHOWN])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from learnt.data.batches import Batch
+from learnt.data.columns import has_decimal_comma
 from learnt.data.frames import table_in
 from learnt.data.tables import Table, label_text
 from learnt.engine import nn, optim
@@ -251,7 +252,7 @@ class RowNumbers(Rows):
         return of_numbers(values, targets, train, noun="rows")
 
     def facts(self) -> dict[str, Any]:
-        return {"output": {"kind": "number"}}
+        return {"output": {"kind": "number", **({"comma": True} if self.data.comma else {})}}
 
     def question(self) -> str:
         return f"what is the {shown(self.data.label)} of a row?"
@@ -335,6 +336,8 @@ def _truth(program: TableProgram, label: str, cells: list[Any]) -> tuple[Array, 
         places = {name: number for number, name in enumerate(program.labels)}
         classes = np.array([places.get(label_text(cell) or "", -1) for cell in cells])
         return classes, classes >= 0
-    column = Number({"name": label})
+    texts = [cell for cell in dict.fromkeys(cells) if isinstance(cell, str)]
+    comma = program.manifest["output"].get("comma") is True or has_decimal_comma(texts)
+    column = Number({"name": label, "comma": comma})
     numbers = np.array([column.read(cell)[0][0] for cell in cells])
     return numbers, np.isfinite(numbers)
