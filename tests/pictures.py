@@ -14,6 +14,8 @@ from typing import Any
 import skimage
 from PIL import Image
 
+SIGNATURE = b"\x89PNG\r\n\x1a\n"  # with which a PNG file begins
+
 
 def photo() -> Image.Image:
     """A cat, 451 × 300, RGB; it came with scikit-image."""
@@ -37,10 +39,11 @@ def png_saying(width: int, height: int) -> bytes:
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     line = zlib.compress(b"\0" * (min(width, 100_000) + 1), 9)
     parts = ((b"IHDR", head), (b"IDAT", line), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in parts)
+    return SIGNATURE + b"".join(chunk(kind, data) for kind, data in parts)
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A part of a PNG file."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 

@@ -98,7 +98,7 @@ def asked(page: Any, act: Callable[[], object]) -> list[float]:
     before = int(page.locator("body").get_attribute("data-answers") or 0)
     act()
     page.wait_for_selector(f"body[data-answers='{before + 1}']")
-    row: list[float] = page.evaluate("learnt.last.row")
+    row: list[float] = page.evaluate("Array.from(learnt.last.row, Number)")
     return row
 
 

@@ -1,12 +1,21 @@
 """What people give a page, and how: drops, fields, files, cameras and microphones."""
 
+import csv
+import io
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
-from tests.browser.conftest import asked, chosen, dropped, evaluated
+import learnt
+from learnt.runner.main import run
+from learnt.runner.rows import open_rows
+from tests.browser.conftest import asked, chosen, dropped, evaluated, note_of
 from tests.pictures import encoded, small_photo
-from tests.runner.crafted import members_of
+from tests.runner.crafted import changed, members_of
 
 STREAMS = """() => {
   globalThis.streams = [];
@@ -110,12 +119,12 @@ def test_a_camera_that_is_asked_for_twice_is_off_afterwards(opened, program_file
         page.evaluate("document.querySelector('#controls > button').click()")
     page.wait_for_selector("video")
     page.evaluate(SHOWN)
-    opened_chooser = []
-    page.on("filechooser", opened_chooser.append)
+    choosers = []
+    page.on("filechooser", lambda _: choosers.append("opened"))
     page.click("video")
     asked(page, lambda: page.click("text=Take the picture"))
     assert page.evaluate(LIVE) == 0
-    assert opened_chooser == []
+    assert choosers == []
 
 
 def test_before_the_camera_shows_anything_there_is_no_picture_to_take(opened, program_file):
@@ -142,3 +151,110 @@ def test_a_microphone_that_is_asked_for_twice_is_off_afterwards(opened, kept):
     page.wait_for_timeout(500)  # for something to be heard
     asked(page, lambda: page.click("text=Stop and listen"))
     assert page.evaluate(LIVE) == 0
+
+
+def test_series_that_cannot_be_used_are_said_and_the_others_answered(opened, kept, tmp_path):
+    file = kept / "gestures.pyz"
+    names, values = members_of(file)["selftest/input_0.csv"].decode().split()
+    lines = [
+        f"who,label,{names}",
+        f"a,x,{values}",
+        f"b,,{',' * values.count(',')}",
+        f"c,y,{values}",
+    ]
+    table, out = tmp_path / "rows.csv", tmp_path / "out.csv"
+    table.write_text("\n".join(lines))
+    assert run(file, [str(table), "-o", str(out)]) == 2
+    page = opened(file)
+    chosen(page, table.name, table.read_bytes())
+    page.wait_for_selector("#said .title:text-is('3 rows')")
+    assert "row 2: a series must have values" in page.inner_text(".note")
+    with page.expect_download() as download:
+        page.click("text=Save answers.csv")
+    found = list(csv.reader(io.StringIO(Path(download.value.path()).read_text("utf-8"))))
+    wanted = list(csv.reader(io.StringIO(out.read_text("utf-8"))))
+    assert [row[1:-1] for row in found] == [row[1:-1] for row in wanted]
+    assert [row[-1] == "" for row in found] == [row[-1] == "" for row in wanted]
+
+
+def test_bytes_of_a_table_that_are_not_utf_8_are_read_as_python_reads_them(opened, kept):
+    page = opened(kept / "adult.pyz")
+    for line in (
+        b"caf\xc3\xa9,na\xefve", b"\xef\xbb\xbf,\x81\x80", b"\xe2\x82,\xe2\x82\xac",
+        b"\xed\xa0\x80,a", b"\xf0\x9f\x98\x80\xff,\xc0\xaf", b"\xf4\x90\x80\x80,\xc3",
+        b"a,\xe9\xe9\xc3\xa9",
+    ):  # fmt: skip
+        data = b"a,b\nc,d\n" + line + b"\n"
+        code = """
+          const [table, note] = learnt.tableText(bytes, "t.csv");
+          return [learnt.table(table).rows.map((row) => row.cells), note];"""
+        found, note = evaluated(page, code, data)
+        with open_rows(data) as rows:
+            assert found == [list(row) for row in rows]
+            assert note.partition(" ")[2] == rows.notes[0].partition(" ")[2].removeprefix("table ")
+    odd = b"\xff\xfea\x00,\x00b\x00\n\x00c"
+    chosen(page, "t.csv", odd)
+    page.wait_for_selector("#problem:text-matches('binary')")
+
+
+def test_an_example_fills_the_form_with_what_it_answers(opened, kept, tmp_path):
+    file = tmp_path / "adult.pyz"
+    cells = json.loads(members_of(kept / "adult.pyz")["selftest/input_0.json"])
+    name = next(
+        column["name"]
+        for column in learnt.load(kept / "adult.pyz").spec["columns"]
+        if column["kind"] == "category" and cells[column["name"]] in column["values"][:20]
+    )
+    for cell in (f"  {cells[name]} ", "never seen"):
+        row = json.dumps({**cells, name: cell}).encode()
+        file.write_bytes(changed(kept / "adult.pyz", {"selftest/input_0.json": row}))
+        page = opened(file)
+        first = asked(page, page.locator(".example").first.click)
+        assert page.get_by_label(name, exact=True).input_value() == cell.strip()
+        form = page.get_by_role("button", name="Answer", exact=True)
+        np.testing.assert_array_equal(asked(page, form.click), first)
+
+
+def test_a_date_in_the_form_keeps_its_seconds(opened, kept, tmp_path):
+    page = opened(kept / "adult.pyz")
+    cell = page.evaluate("""async () => {
+      learnt.manifest.input.columns = [{ name: "d", kind: "date", parts: ["hour"] }];
+      const place = document.createElement("div");
+      learnt.kind.start(place);
+      const cells = new TextEncoder().encode('{"d": "2021-03-04 05:06:07.25"}');
+      await learnt.kind.take(cells).catch(() => {}); // the graph has no such column
+      return place.querySelector("#column-0").value;
+    }""")
+    assert cell.startswith("2021-03-04T05:06:07.25")
+
+
+def long_sound(seconds, kind, form, rate=16_000, channels=1):
+    """A tone in its first seconds, then noise that is hardly heard, as the bytes of a file."""
+    wave = np.random.default_rng(1).standard_normal((seconds * rate, channels)) * 0.001
+    wave[: rate * 2, 0] += np.sin(np.arange(rate * 2) * 0.17) * 0.5
+    file = io.BytesIO()
+    soundfile.write(file, wave, rate, format=kind, subtype=form)
+    return file.getvalue()
+
+
+def test_of_a_long_sound_the_beginning_is_read(opened, kept, tmp_path):
+    page, file = opened(kept / "languages.pyz"), tmp_path / "long.wav"
+    file.write_bytes(long_sound(7 * 60, "WAV", "PCM_16", rate=44_100, channels=2))
+    assert file.stat().st_size > 70_000_000
+    wanted = learnt.load(kept / "languages.pyz")(file)
+    row = asked(page, lambda: page.set_input_files("input[type=file]", file))
+    np.testing.assert_allclose(row, list(wanted.probabilities.values()), atol=1e-3)
+    assert wanted.note in note_of(page)
+
+
+@pytest.mark.parametrize(("kind", "form"), [("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None)])
+def test_a_compressed_sound_that_is_cut_can_be_read(opened, kept, kind, form):
+    page = opened(kept / "languages.pyz")
+    data = long_sound(20, kind, form, rate=48_000)
+    whole, half = (
+        evaluated(
+            page, "return (await learnt.sound(bytes, 16000)).from;", data[: len(data) // part]
+        )
+        for part in (1, 2)
+    )
+    assert abs(whole - half) <= 1600

@@ -191,7 +191,7 @@ def test_tables_are_read_as_python_reads_them(opened, kept):
     ):  # fmt: skip
         found = evaluated(
             page,
-            "try { const { names, rows } = learnt.table(learnt.tableText(bytes));"
+            "try { const { names, rows } = learnt.table(learnt.tableText(bytes)[0]);"
             " return [names, rows.map((row) => row.cells)]; }"
             " catch (error) { if (error instanceof learnt.Problem) return null; throw error; }",
             text.encode(),

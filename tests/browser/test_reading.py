@@ -1,8 +1,10 @@
-"""The page reads pictures as Python does: byte for byte, where the file says what the bytes are."""
+"""The page reads pictures as Python does: PNG byte for byte, others nearly."""
 
 import base64
 import io
 import itertools
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from PIL import Image
 from learnt.runner.images import decode, header
 from learnt.runner.masks import photo
 from tests.browser.conftest import evaluated
-from tests.pictures import encoded, png_saying, small_photo
+from tests.pictures import SIGNATURE, chunk, encoded, png_saying, small_photo
 from tests.pictures import photo as cat
 
 RAW = """
@@ -47,6 +49,14 @@ def indexed() -> Image.Image:
     return small_photo().quantize(40)
 
 
+def four_bits(clear: int) -> bytes:
+    """16 levels of grey, one of them clear."""
+    head = struct.pack(">IIBBBBB", 96, 90, 4, 0, 0, 0, 0)
+    lines = b"".join(b"\0" + bytes((n * 37 + y * y) % 256 for n in range(48)) for y in range(90))
+    parts = (b"IHDR", head), (b"tRNS", struct.pack(">H", clear)), (b"IDAT", zlib.compress(lines))
+    return SIGNATURE + b"".join(chunk(kind, data) for kind, data in (*parts, (b"IEND", b"")))
+
+
 PNGS = {
     "grey": encoded(small_photo("L"), "PNG"),
     "colours": encoded(small_photo(), "PNG"),
@@ -60,6 +70,9 @@ PNGS = {
     "a clear colour": encoded(small_photo(), "PNG", transparency=small_photo().getpixel((9, 9))),
     "a clear grey": encoded(small_photo("L"), "PNG", transparency=100),
     "16 bits": encoded(deep(), "PNG"),
+    "veiled nowhere": encoded(small_photo("RGBA"), "PNG"),
+    "no clear colour": encoded(small_photo(), "PNG", transparency=(1, 2, 3)),
+    **{f"4 bits, clear {key}": four_bits(key) for key in (0, 5, 85)},
 }
 
 
@@ -99,6 +112,31 @@ def test_a_large_photo_is_made_smaller_for_masks_as_python_does(opened, mask_pro
     size = page.evaluate("learnt.manifest.input.size")
     wanted = photo(decode(data, 3), size, page.evaluate("learnt.manifest.labels.length")).pixels
     np.testing.assert_array_equal(found, wanted)
+
+
+def bomb() -> bytes:
+    """A tiny picture, behind whose pixels lie 40 MB more."""
+    head = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
+    parts = (b"IHDR", head), (b"IDAT", zlib.compress(bytes(40_000_000))), (b"IEND", b"")
+    return SIGNATURE + b"".join(chunk(kind, data) for kind, data in parts)
+
+
+def test_of_a_png_no_more_is_unpacked_than_it_has_pixels(opened, program_file):
+    page = opened(program_file)
+    code = """
+      const { prototype } = ReadableStreamDefaultReader;
+      const own = prototype.read;
+      let read = 0;
+      prototype.read = async function () {
+        const found = await own.call(this);
+        read += found.value?.length ?? 0;
+        return found;
+      };
+      const { width, height, data } = await learnt.decodePicture(bytes);
+      return [width, height, Array.from(data), read];"""
+    *picture, read = evaluated(page, code, bomb())
+    assert picture == [1, 1, [0, 0, 0, 255]]
+    assert 2 <= read < 1_000_000
 
 
 BAD = {

@@ -47,7 +47,7 @@ learnt.answer = async (item) => {
   const begun = performance.now();
   const row = await learnt.run(learnt.kind.feeds(item));
   const time = performance.now() - begun;
-  learnt.last = { row: Array.from(row.data, Number), dims: row.dims, time };
+  learnt.last = { row: row.data, dims: row.dims, time };
   learnt.show(await said(row, item));
   learnt.answered();
   find("time").textContent = `Answered in ${time < 10 ? time.toFixed(1) : Math.round(time)} ms.`;
@@ -152,7 +152,9 @@ async function opened() {
     executionProviders: ["wasm"],
     logSeverityLevel: 3,
   });
+  delete ort.env.wasm.wasmBinary; // the session has its own of all this
   delete learnt.parts["runtime.wasm"];
+  delete learnt.parts["model.onnx"];
   return session;
 }
 

@@ -9,6 +9,7 @@ const RATES = [1_000, 384_000];
 const MUCH = 1.25; // times as long as what is heard, from which it is said
 const BY_BROWSER =
   "decoded by this browser, not as the program itself does: the last digits may differ";
+const FOR_BROWSER = 8 * 2 ** 20; // bytes at most that a browser decodes, as it decodes all of them
 const MAX_UP = 640; // the largest numerator of a ratio of rates
 
 const wrong = (message) => {
@@ -90,10 +91,12 @@ function checkShape(rate, channels) {
   }
 }
 
+const isFLAC = (bytes) => [..."fLaC"].every((letter, n) => bytes[n] === letter.charCodeAt(0));
+
 /** The rate that a FLAC or an OGG Vorbis says it has; what Opus and others are played at else. */
 function rateOf(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (letters(view, 0, 4) === "fLaC" && bytes.length > 21)
+  if (isFLAC(bytes) && bytes.length > 21)
     return (view.getUint32(17) >>> 4) & 0xfffff || 48_000;
   if (letters(view, 0, 4) === "OggS" && letters(view, 28, 7) === "\x01vorbis")
     return view.getUint32(40, true);
@@ -105,7 +108,8 @@ async function byBrowser(bytes) {
   const rate = Math.min(Math.max(rateOf(bytes), 8_000), 96_000);
   let sound;
   try {
-    sound = await new OfflineAudioContext(1, 1, rate).decodeAudioData(bytes.slice().buffer);
+    const begins = bytes.slice(0, isFLAC(bytes) ? bytes.length : FOR_BROWSER);
+    sound = await new OfflineAudioContext(1, 1, rate).decodeAudioData(begins.buffer);
   } catch {
     wrong("That is not a sound that this browser can read: save it as WAV.");
   }

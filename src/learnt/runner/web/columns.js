@@ -41,7 +41,7 @@ const isMissing = (text) =>
   text.length < 12 && MISSING_WORDS.has(learnt.stripped(text).toLowerCase());
 
 /** A cell as a category's text; null where it is missing. */
-function cellText(cell) {
+learnt.cellText = (cell) => {
   if (typeof cell === "boolean") return String(cell);
   if (typeof cell === "number") {
     if (!Number.isFinite(cell)) return null;
@@ -49,7 +49,7 @@ function cellText(cell) {
   }
   const text = cell === null || cell === undefined ? "" : learnt.stripped(String(cell));
   return isMissing(text) ? null : text;
-}
+};
 
 /** Numbers as people write them: 1,234.5 and $12 and 45 %; null for other text. */
 function plainNumber(text, comma) {
@@ -79,21 +79,21 @@ function readNumber({ comma = false }, cell) {
 function readCategory({ places }, cell) {
   let place = typeof cell === "string" ? places.get(cell) : undefined;
   if (place !== undefined) return reading([], [place]);
-  const text = cellText(cell);
+  const text = learnt.cellText(cell);
   if (text === null) return reading([], [MISSING]);
   place = places.get(text) ?? UNSEEN;
   return reading([], [place], place ? "" : "unseen");
 }
 
 function readYesNo(_, cell) {
-  const word = cellText(cell)?.toLowerCase();
+  const word = learnt.cellText(cell)?.toLowerCase();
   if (word === undefined) return reading([], [MISSING]);
   const place = YES.has(word) ? FIRST + 1 : NO.has(word) ? FIRST : UNSEEN;
   return reading([], [place], place ? "" : "neither yes nor no");
 }
 
 function readDate({ parts = [], formats }, cell) {
-  const text = cellText(cell);
+  const text = learnt.cellText(cell);
   const when = text === null ? null : parsedDate(text, formats);
   if (when === null) {
     return reading(
@@ -210,8 +210,8 @@ function column(spec) {
   return made;
 }
 
-/** All columns of a table: their `names`, and `read`, from cells by name to one row's numbers,
- * places, and what was odd by column. */
+/** All columns of a table: their `names`, `known` (the same, as a Set), and `read`, from cells by
+ * name to one row's numbers, places, and what was odd by column. */
 learnt.columns = (specs) => {
   const all = specs.map(column);
   const read = (cells) => {
@@ -224,7 +224,8 @@ learnt.columns = (specs) => {
     }
     return row;
   };
-  return { all, names: all.map(({ name }) => name), read };
+  const names = all.map(({ name }) => name);
+  return { all, names, known: new Set(names), read };
 };
 
 /** What was odd with a cell, in words. */

@@ -40,11 +40,15 @@ learnt.bytesOf = async (file) => {
 /** The letters of bytes, and how they were read where that is not UTF-8: [text, how]. */
 learnt.decoded = (bytes) => {
   const mark = bytes[0] * 256 + bytes[1];
-  try {
-    if (mark === 0xfffe || mark === 0xfeff) {
-      const name = mark === 0xfffe ? "utf-16le" : "utf-16be";
+  if (mark === 0xfffe || mark === 0xfeff) {
+    const name = mark === 0xfffe ? "utf-16le" : "utf-16be";
+    try {
       return [new TextDecoder(name, { fatal: true }).decode(bytes), "UTF-16"];
+    } catch {
+      throw new learnt.Problem("The text is no text but binary.");
     }
+  }
+  try {
     return [new TextDecoder("utf-8", { fatal: true }).decode(bytes), ""];
   } catch {
     const latin = bytes.some((byte) => NO_LETTER.includes(byte));

@@ -135,17 +135,18 @@ function turned(picture, how) {
       out.set(data.subarray(from, from + 4), 4 * (y * w + x));
     }
   }
-  return { width: w, height: h, data: out };
+  return { ...picture, width: w, height: h, data: out };
 }
 
 // Preparing
 
 /**
  * {width, height, data (red, green, blue, opacity)} → the same with `channels` bytes a pixel.
- * Made smaller by `factor`, where opacity weighs; what is transparent is on white.
+ * Made smaller by `factor`, where opacity weighs; what is transparent is on white. What has an
+ * opacity, if a full one, becomes grey only when it is small.
  */
 learnt.prepared = (picture, channels, factor = 1) => {
-  if (isOpaque(picture.data)) {
+  if (!(picture.veiled ?? !isOpaque(picture.data))) {
     const plain = flattened(picture, channels);
     return factor > 1 ? learnt.smaller(plain, factor) : plain;
   }

@@ -1,5 +1,5 @@
-// PNG files → pixels, exactly as they are written: browsers change colours that are transparent,
-// have a profile or a gamma, and a program must see what it saw in training.
+// PNG files → pixels as the program's reader in Python sees them: browsers change colours that
+// are transparent, have a profile or a gamma, and a program must see what it saw in training.
 
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
 const CHANNELS = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 }; // by the colour type
@@ -24,31 +24,67 @@ function chunks(bytes) {
   return found;
 }
 
-/** Undo what each line was filtered by, in place; `step` is the bytes of a pixel. */
-function unfilter(lines, stride, height, step) {
-  const out = new Uint8Array(stride * height);
-  for (let y = 0; y < height; y += 1) {
-    const filter = lines[y * (stride + 1)];
-    const from = y * (stride + 1) + 1;
-    const to = y * stride;
-    for (let x = 0; x < stride; x += 1) {
-      const left = x >= step ? out[to + x - step] : 0;
-      const up = y ? out[to + x - stride] : 0;
-      const corner = y && x >= step ? out[to + x - stride - step] : 0;
-      out[to + x] = lines[from + x] + guess(filter, left, up, corner);
+// How each line was filtered, undone: line ← from, by the line above it and the pixel before.
+const FILTERS = [
+  (line, from) => line.set(from),
+  (line, from, above, step) => {
+    line.set(from);
+    for (let x = step; x < line.length; x += 1) line[x] += line[x - step];
+  },
+  (line, from, above) => {
+    for (let x = 0; x < line.length; x += 1) line[x] = from[x] + above[x];
+  },
+  (line, from, above, step) => {
+    for (let x = 0; x < line.length; x += 1) {
+      const left = x < step ? 0 : line[x - step];
+      line[x] = from[x] + ((left + above[x]) >> 1);
     }
+  },
+  (line, from, above, step) => {
+    for (let x = 0; x < line.length; x += 1) {
+      const up = above[x];
+      const left = x < step ? 0 : line[x - step];
+      const corner = x < step ? 0 : above[x - step];
+      const a = Math.abs(up - corner);
+      const b = Math.abs(left - corner);
+      const c = Math.abs(left + up - 2 * corner);
+      line[x] = from[x] + (a <= b && a <= c ? left : b <= c ? up : corner);
+    }
+  },
+];
+
+/** Undo what the lines were filtered by; `step` is the bytes of a pixel. */
+function unfiltered(lines, stride, height, step) {
+  const out = new Uint8Array(stride * height);
+  let above = new Uint8Array(stride);
+  for (let y = 0; y < height; y += 1) {
+    const undo = FILTERS[lines[y * (stride + 1)]];
+    if (!undo) throw new learnt.Problem("This picture is damaged: choose another.");
+    const line = out.subarray(y * stride, (y + 1) * stride);
+    undo(line, lines.subarray(y * (stride + 1) + 1, (y + 1) * (stride + 1)), above, step);
+    above = line;
   }
   return out;
 }
 
-function guess(filter, left, up, corner) {
-  if (filter === 0) return 0;
-  if (filter === 1) return left;
-  if (filter === 2) return up;
-  if (filter === 3) return (left + up) >> 1;
-  const [a, b, c] = [left, up, corner].map((value) => Math.abs(left + up - corner - value));
-  if (a <= b && a <= c) return left;
-  return b <= c ? up : corner;
+/** The first bytes, so many, of what deflate made smaller, whatever follows; null if it is less. */
+async function inflated(packed, size) {
+  const stream = new Blob(packed).stream().pipeThrough(new DecompressionStream("deflate"));
+  const reader = stream.getReader();
+  const out = new Uint8Array(size);
+  let at = 0;
+  try {
+    while (at < size) {
+      const { done, value } = await reader.read();
+      if (done) return null;
+      out.set(value.subarray(0, size - at), at);
+      at += value.length;
+    }
+  } catch {
+    return null;
+  }
+  reader.cancel().catch(() => {});
+  return out;
 }
 
 /** Bytes → one number a sample, as many as a line has, whatever the depth. */
@@ -82,27 +118,22 @@ learnt.headPNG = (bytes) => {
 
 /**
  * A PNG file that is not interlaced → {width, height, data: red, green, blue, opacity in bytes,
- * grey: whether it had one channel, exif}.
+ * veiled: may its pixels be transparent?, exif}.
  */
 learnt.decodePNG = async (bytes) => {
   const { width, height, depth, type } = learnt.headPNG(bytes);
   const parts = chunks(bytes);
   const channels = CHANNELS[type];
   const stride = Math.ceil((width * channels * depth) / 8);
-  const packed = await new Blob(parts.IDAT).arrayBuffer();
-  let lines;
-  try {
-    lines = await learnt.through(packed, new DecompressionStream("deflate"));
-  } catch {
-    lines = [];
-  }
-  if (!channels || lines.length < (stride + 1) * height) {
+  const lines = channels ? await inflated(parts.IDAT, (stride + 1) * height) : null;
+  if (!lines) {
     throw new learnt.Problem("This picture is damaged: choose another.");
   }
   const step = Math.max(1, (channels * depth) >> 3);
-  const flat = unfilter(lines, stride, height, step);
+  const flat = unfiltered(lines, stride, height, step);
   const values = samples(flat, stride, width, height, channels, depth);
-  return { width, height, data: coloured(values, parts, type, depth), exif: parts.eXIf };
+  const veiled = type >= 4 || Boolean(parts.tRNS);
+  return { width, height, data: coloured(values, parts, type, depth), veiled, exif: parts.eXIf };
 };
 
 /** Samples → red, green, blue and opacity. */
@@ -117,6 +148,7 @@ function coloured(values, { PLTE: palette, tRNS: clear }, type, depth) {
     if (depth === 16) return type === 0 ? Math.floor(v / 257) : v >> 8;
     return depth === 8 ? v : (v * 255) / (2 ** depth - 1);
   };
+  const raw = (v) => (type === 0 && depth === 16 ? v : level(v)); // for the clear one, as Pillow
   for (let at = 0, to = 0; at < values.length; at += channels, to += 4) {
     if (type === 3) {
       const index = values[at];
@@ -125,7 +157,7 @@ function coloured(values, { PLTE: palette, tRNS: clear }, type, depth) {
     } else {
       const colours = type === 2 || type === 6 ? 3 : 1;
       for (let c = 0; c < 3; c += 1) out[to + c] = level(values[at + (colours === 3 ? c : 0)]);
-      const isClear = (type === 0 || type === 2) && keys.every((k, c) => values[at + c] === k);
+      const isClear = (type === 0 || type === 2) && keys.every((k, c) => raw(values[at + c]) === k);
       const opacity = type >= 4 ? level(values[at + channels - 1]) : 255;
       out[to + 3] = isClear ? 0 : opacity;
     }

@@ -114,27 +114,53 @@ learnt.table = (text) => {
   return { names, rows: rest };
 };
 
-/** Bytes of a table's file → its text; lines that are not UTF-8 are read as Windows-1252. */
-learnt.tableText = (bytes) => {
+// Bytes from 128 on as `x-user-defined` shows them, behind U+F700: characters of UTF-8, or single.
+const CHARACTERS = new RegExp(
+  [
+    "[\\uf7c2-\\uf7df]T",
+    "\\uf7e0[\\uf7a0-\\uf7bf]T",
+    "[\\uf7e1-\\uf7ec\\uf7ee\\uf7ef]TT",
+    "\\uf7ed[\\uf780-\\uf79f]T",
+    "\\uf7f0[\\uf790-\\uf7bf]TT",
+    "[\\uf7f1-\\uf7f3]TTT",
+    "\\uf7f4[\\uf780-\\uf78f]TT",
+    "[\\uf780-\\uf7ff]",
+  ]
+    .join("|")
+    .replaceAll("T", "[\\uf780-\\uf7bf]"),
+  "g",
+);
+
+/** The text of bytes that are not all UTF-8, those that are not as Windows-1252; and the first
+ * line that has such. */
+function mended(bytes) {
+  const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  const windows = new TextDecoder("windows-1252");
+  let first = null;
+  const text = new TextDecoder("x-user-defined").decode(bytes).replace(CHARACTERS, (found, at) => {
+    const part = Uint8Array.from(found, (letter) => letter.charCodeAt(0) & 0xff);
+    if (part.length > 1) return utf8.decode(part);
+    first ??= at;
+    return windows.decode(part);
+  });
+  return [text, bytes.subarray(0, first).reduce((lines, byte) => lines + (byte === 10), 1)];
+}
+
+/** Bytes of a table's file → [its text, what is to be said of it]. */
+learnt.tableText = (bytes, name = "the table") => {
   const starts = (...magic) => magic.every((byte, n) => bytes[n] === byte);
   if (starts(0x50, 0x4b, 3, 4)) wrong("That is a zip archive (an .xlsx is one): save it as CSV.");
+  const utf16 = starts(0xff, 0xfe) || starts(0xfe, 0xff);
+  if (utf16) return [learnt.decoded(bytes)[0], ""];
   if (starts(0x50, 0x41, 0x52, 0x31) || starts(0x1f, 0x8b) || bytes.subarray(0, 4096).includes(0)) {
-    const utf16 = starts(0xff, 0xfe) || starts(0xfe, 0xff);
-    if (!utf16)
-      wrong("That is no text: a page reads CSV; give other tables to the program itself.");
+    wrong("That is no text: a page reads CSV; give other tables to the program itself.");
   }
-  const mark = bytes[0] * 256 + bytes[1];
-  if (mark === 0xfffe || mark === 0xfeff) return learnt.decoded(bytes)[0];
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return [new TextDecoder("utf-8", { fatal: true }).decode(bytes), ""];
   } catch {
-    const lines = [];
-    for (let at = 0; at < bytes.length;) {
-      const end = bytes.indexOf(10, at) + 1 || bytes.length;
-      lines.push(learnt.decoded(bytes.subarray(at, end))[0]);
-      at = end;
-    }
-    return lines.join("");
+    const [text, line] = mended(bytes);
+    const what = `${name} is not in UTF-8 (first in line ${line})`;
+    return [text, `${what}: such bytes were read as Windows-1252`];
   }
 };
 

@@ -10,6 +10,7 @@ const BETWEEN = /[,;\t ]\s*/;
 const MISSING = new Set(["", "?", "nan", "na", "null", "none"]);
 const OTHERS = ["label", "class", "target", "y", "split", "side", "group"]; // columns
 const TOGETHER = 16;
+const MOST_ERRORS = 5; // that are said
 const MOST_FIRST = 16; // rows by which a label is known
 
 let box;
@@ -69,7 +70,8 @@ function fromTs(lines) {
       const channels = parts
         .slice(0, parts.length - labelled)
         .map((part) => numbers(part.split(","), where));
-      found.push({ channels, where });
+      const cells = labelled ? { label: learnt.stripped(parts.at(-1)) } : {};
+      found.push({ channels, where, cells });
       return;
     }
     const words = learnt.split(line.toLowerCase());
@@ -86,7 +88,7 @@ function fromTs(lines) {
   return found;
 }
 
-/** The series of a text, one a row: [{channels, where}]. */
+/** The series of a text, one a row: [{channels, where, cells: the others by their names}]. */
 function rowsOf(text) {
   text = text.replaceAll("\0", "").replace(/^\ufeff/, "");
   const lines = text.split(/\r\n?|\n/);
@@ -95,22 +97,19 @@ function rowsOf(text) {
     return lines.flatMap((line, n) => {
       const plain = learnt.stripped(line);
       const where = `line ${n + 1}`;
-      return plain ? [{ channels: [numbers(plain.split(BETWEEN), where)], where }] : [];
+      if (!plain) return [];
+      return [{ channels: [numbers(plain.split(BETWEEN), where)], where, cells: {} }];
     });
   }
   const { names, rows } = learnt.table(text);
   const layout = channelsOf(names);
+  const taken = new Set(layout.flat());
+  const others = [...names.entries()].filter(([column]) => !taken.has(column));
   return rows.map(({ cells }, n) => {
     const where = `row ${n + 1}`;
-    return {
-      channels: layout.map((columns) =>
-        numbers(
-          columns.map((c) => cells[c]),
-          where,
-        ),
-      ),
-      where,
-    };
+    const channels = layout.map((columns) => numbers(columns.map((c) => cells[c]), where));
+    const own = Object.fromEntries(others.map(([column, name]) => [name, cells[column]]));
+    return { channels, where, cells: own };
   });
 }
 
@@ -218,35 +217,73 @@ function plot({ values }, width = 600, height = 160) {
   );
 }
 
-/** What is said of the one series, or of each of many. */
-async function given(text) {
-  const rows = series(text).map(fitted);
+/** The same, or why it cannot be used: {error}. */
+function tried(row) {
+  try {
+    return fitted(row);
+  } catch (error) {
+    if (!(error instanceof learnt.Problem)) throw error;
+    return { error: error.message };
+  }
+}
+
+/** The label and the probability of each series; of one that cannot be used, nothing. */
+async function answersOf(items) {
+  const usable = items.filter(({ error }) => !error);
+  const found = new Map();
+  for (let at = 0; at < usable.length; at += TOGETHER) {
+    const some = usable.slice(at, at + TOGETHER);
+    const { data, dims } = await learnt.run(feeds(some));
+    some.forEach((item, n) => {
+      const row = data.slice(n * dims[1], (n + 1) * dims[1]);
+      const share = learnt.repr(Number(Math.max(...row).toFixed(6)));
+      found.set(item, [learnt.outputs.classes(row, learnt.manifest).title, share]);
+    });
+    await learnt.pause();
+  }
+  return items.map((item) => found.get(item) ?? [null, null]);
+}
+
+/** A column's name that is not taken. */
+function free(names, wanted) {
+  while (names.includes(wanted)) wanted = `predicted ${wanted}`;
+  return wanted;
+}
+
+/** What is said of the one series, or of each of many: as Python writes it into a table. */
+async function given(text, ...notes) {
+  const rows = series(text);
   if (rows.length === 1) {
-    await learnt.answer(rows[0]);
+    await learnt.answer(fitted(rows[0]));
     return;
   }
   await learnt.session;
   const begun = performance.now();
-  const answers = [];
-  for (let at = 0; at < rows.length; at += TOGETHER) {
-    const { data, dims } = await learnt.run(feeds(rows.slice(at, at + TOGETHER)));
-    for (let n = 0; n < dims[0]; n += 1) {
-      const row = data.slice(n * dims[1], (n + 1) * dims[1]);
-      const share = Number(Math.max(...row).toFixed(6));
-      answers.push({ title: learnt.outputs.classes(row, learnt.manifest).title, share });
-    }
-    await learnt.pause();
-  }
-  const lines = rows.map(({ where }, n) => [
+  const items = rows.map(tried);
+  const answers = await answersOf(items);
+  const own = Object.keys(rows[0].cells);
+  const [input, ...added] = ["input", "label", "probability"].map((n) => free(own, n));
+  const lines = rows.map(({ where, cells }, n) => [
     where,
-    answers[n].title,
-    learnt.repr(answers[n].share),
+    ...own.map((name) => cells[name]),
+    ...answers[n],
   ]);
-  const odd = rows.map((row) => row.note).filter(Boolean);
-  const note = learnt.counted(odd);
-  const detail = learnt.counted(answers.map(({ title }) => title));
-  const names = ["input", "label", "probability"];
-  learnt.showMany({ names, lines, detail, note, picture: (n) => plot(rows[n], 160, 40) });
+  const errors = items.flatMap(({ error }) => error ?? []);
+  const note = [
+    ...notes,
+    learnt.counted(items.flatMap((item) => item.note || [])),
+    ...(errors.length > MOST_ERRORS ? [`${errors.length} series cannot be used`] : []),
+    ...errors.slice(0, MOST_ERRORS),
+  ];
+  const titles = answers.flatMap(([label]) => label ?? []);
+  learnt.showMany({
+    names: [input, ...own, ...added],
+    lines,
+    detail: learnt.counted(titles),
+    note: note.filter(Boolean).join("; "),
+    first: 2,
+    picture: (n) => (items[n].error ? "" : plot(items[n], 160, 40)),
+  });
   learnt.took(begun);
 }
 
@@ -259,9 +296,9 @@ learnt.kinds.series = {
       placeholder: "0.31, 0.35, 0.42, …",
     });
     const file = async (found) => {
-      const text = learnt.tableText(await learnt.bytesOf(found));
+      const [text, note] = learnt.tableText(await learnt.bytesOf(found), found.name);
       if (text.length < 200_000) box.value = text;
-      await given(text);
+      await given(text, note);
     };
     const ask = () => given(box.value);
     learnt.onSubmit(box, ask);
@@ -278,12 +315,12 @@ learnt.kinds.series = {
     );
   },
   read(bytes) {
-    const rows = series(learnt.tableText(bytes));
+    const rows = series(learnt.tableText(bytes)[0]);
     if (rows.length !== 1) wrong("One series is needed, a row of numbers.");
     return fitted(rows[0]);
   },
   async take(bytes) {
-    const text = learnt.tableText(bytes);
+    const [text] = learnt.tableText(bytes);
     box.value = spec().channels === 1 ? (text.split("\n")[1] ?? "") : text;
     await learnt.answer(this.read(bytes));
   },

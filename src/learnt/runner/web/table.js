@@ -6,6 +6,7 @@ const MOST_CHOICES = 24; // in a list that opens; more are suggested while one t
 const MOST_SUGGESTED = 1000;
 const NUMBER = /^[-+]?(\d+(\.\d*)?|\.\d+)$/;
 const MOST_FIELDS = 300;
+const NO = 2; // the place of "no", before that of "yes"
 const PASTED = 200_000; // letters that a field of text may show
 
 let columns, fields, pasted;
@@ -13,7 +14,7 @@ let columns, fields, pasted;
 /** A row as the graph takes it, from cells by column; those that it lacks are missing. */
 function read(cells) {
   const known = Object.fromEntries(
-    Object.entries(cells).filter(([name]) => columns.names.includes(name)),
+    Object.entries(cells).filter(([name]) => columns.known.has(name)),
   );
   return { ...columns.read(known), cells: known };
 }
@@ -80,7 +81,8 @@ function fieldOf(spec, number) {
   if (spec.kind === "category") [input, ...more] = choices(id, spec.values);
   else if (spec.kind === "yes or no") [input] = choices(id, ["yes", "no"]);
   else if (spec.kind === "date") {
-    input = make("input", { id, type: spec.parts?.includes("hour") ? "datetime-local" : "date" });
+    const type = spec.parts?.includes("hour") ? "datetime-local" : "date";
+    input = make("input", { id, type, step: type === "date" ? 1 : "any" });
   } else
     input = make("input", {
       id,
@@ -111,17 +113,24 @@ function filled() {
 function shownIn(spec, input, cell) {
   if (cell === null || cell === undefined) return "";
   const { numbers, places } = spec.read(cell);
-  if (spec.kind === "yes or no") return ["", "", "no", "yes"][places[0]];
-  if (spec.kind !== "date") return String(cell);
-  const time = new Date(numbers[0] * 86_400_000);
+  if (spec.kind === "number") return String(cell);
+  if (spec.kind === "yes or no" && places[0] >= NO) return places[0] === NO ? "no" : "yes";
+  if (spec.kind !== "date") return learnt.cellText(cell) ?? "";
+  const time = new Date(Math.round(numbers[0] * 86_400_000));
   return Number.isNaN(time.getTime())
     ? ""
-    : time.toISOString().slice(0, input.type === "date" ? 10 : 16);
+    : time.toISOString().slice(0, input.type === "date" ? 10 : 23);
 }
 
-/** Put a row's cells into the form. */
+/** Put a row's cells into the form; a value that no list has becomes a choice, too. */
 function fill(cells) {
-  for (const { spec, input } of fields) input.value = shownIn(spec, input, cells[spec.name]);
+  for (const { spec, input } of fields) {
+    const value = shownIn(spec, input, cells[spec.name]);
+    input.value = value;
+    if (input.value !== value && input.tagName === "SELECT") {
+      input.append(make("option", { value, selected: true }, value));
+    }
+  }
 }
 
 function form() {
@@ -156,64 +165,72 @@ function free(names, wanted) {
   return wanted;
 }
 
-/** What was odd in many rows, a line a column, with how often. */
-function oddities(names, rows) {
-  const found = new Map();
-  for (const { odd, cells } of rows) {
-    for (const [name, why] of Object.entries(odd)) {
-      const key = `${name}\0${why}`;
-      const [count, example] = found.get(key) ?? [0, cells[name]];
-      found.set(key, [count + 1, example]);
-    }
+/** Count what was odd in a row: for each column and reason how often, and an example. */
+function countOdd(found, { odd, cells }) {
+  for (const [name, why] of Object.entries(odd)) {
+    const key = `${name}\0${why}`;
+    const [count, example] = found.get(key) ?? [0, cells[name]];
+    found.set(key, [count + 1, example]);
   }
+}
+
+/** What was odd in many rows, a line a column. */
+function oddities(names, found) {
   const lines = [...found].slice(0, 20).map(([key, [count, example]]) => {
     const [name, why] = key.split("\0");
     const cells = count === 1 ? "1 cell is" : `${count.toLocaleString("en")} cells are`;
     return `${name}: ${cells} ${learnt.oddWords(why)}, such as ${learnt.quoted(String(example))}`;
   });
-  const lacking = columns.names.filter((name) => !names.includes(name));
+  const there = new Set(names);
+  const lacking = columns.names.filter((name) => !there.has(name));
   if (lacking.length)
     lines.unshift(`columns that are not there, taken as missing: ${learnt.few(lacking)}`);
   return lines.join("; ");
 }
 
-/** The graph's result for each row, some at a time; the page stays alive. */
+/** The graph's result for each of some rows. */
 async function outputs(rows) {
-  const found = [];
-  for (let at = 0; at < rows.length; at += TOGETHER) {
-    const { data, dims } = await learnt.run(feeds(rows.slice(at, at + TOGETHER)));
-    const width = dims.slice(1).reduce((a, b) => a * b, 1);
-    for (let n = 0; n < dims[0]; n += 1) found.push(data.slice(n * width, (n + 1) * width));
-    await learnt.pause();
-  }
-  return found;
+  const { data, dims } = await learnt.run(feeds(rows));
+  const width = dims.slice(1).reduce((a, b) => a * b, 1);
+  return rows.map((_, n) => data.subarray(n * width, (n + 1) * width));
 }
 
-/** A table's answers: its rows with one or two columns more, and what was odd. */
+/** What is written beside a row: the label and its probability, or the number. */
+function answerOf(row) {
+  const { labels } = learnt.manifest;
+  if (!labels) return [learnt.repr(Number(row[0].toPrecision(7)))];
+  const best = row.indexOf(Math.max(...row));
+  return [labels[best], learnt.repr(Number(row[best].toFixed(6)))];
+}
+
+/** A table's answers: its rows with one or two columns more, and what was odd. Rows are read some
+ * at a time, so that the page stays alive. */
 learnt.answerTable = async (text) => {
   const { names, rows } = learnt.table(text);
-  if (!names.some((name) => columns.names.includes(name))) {
+  const used = [...names.entries()].filter(([, name]) => columns.known.has(name));
+  if (!used.length) {
     throw new learnt.Problem(
       `The table must have some of the columns ${learnt.few(columns.names)}; ` +
         `it has ${learnt.few(names)}.`,
     );
   }
   if (!rows.length) throw new learnt.Problem("The table has no rows, so there are no answers.");
-  const all = rows.map(({ cells }) =>
-    read(Object.fromEntries(names.map((name, n) => [name, cells[n]]))),
-  );
-  const { labels } = learnt.manifest;
-  const extra = [free(names, "prediction"), ...(labels ? [free(names, "probability")] : [])];
-  const answers = (await outputs(all)).map((row) => {
-    if (!labels) return [learnt.repr(Number(row[0].toPrecision(7)))];
-    const best = row.indexOf(Math.max(...row));
-    return [labels[best], learnt.repr(Number(row[best].toFixed(6)))];
-  });
+  const [answers, odd] = [[], new Map()];
+  for (let at = 0; at < rows.length; at += TOGETHER) {
+    const some = rows
+      .slice(at, at + TOGETHER)
+      .map(({ cells }) => read(Object.fromEntries(used.map(([n, name]) => [name, cells[n]]))));
+    for (const row of some) countOdd(odd, row);
+    answers.push(...(await outputs(some)).map(answerOf));
+    await learnt.pause();
+  }
+  const added = learnt.manifest.labels ? ["prediction", "probability"] : ["prediction"];
+  const extra = added.map((name) => free(names, name));
   const lines = rows.map(({ cells }, n) => [...cells, ...answers[n]]);
-  return { names: [...names, ...extra], lines, answers, note: oddities(names, all) };
+  return { names: [...names, ...extra], lines, answers, note: oddities(names, odd) };
 };
 
-async function givenTable(text) {
+async function givenTable(text, ...notes) {
   if (text.length <= PASTED) pasted.value = text;
   await learnt.session;
   const begun = performance.now();
@@ -224,9 +241,13 @@ async function givenTable(text) {
     first.length > 1
       ? learnt.counted(answers.map(([label]) => label))
       : `${learnt.number(mean)} on average`;
-  learnt.showMany({ names, lines, detail, note, first: first.length });
+  const said = [...notes, note].filter(Boolean).join("; ");
+  learnt.showMany({ names, lines, detail, note: said, first: first.length });
   learnt.took(begun);
 }
+
+const givenFile = async (file) =>
+  givenTable(...learnt.tableText(await learnt.bytesOf(file), file.name));
 
 function many() {
   pasted = make("textarea", {
@@ -235,7 +256,6 @@ function many() {
     spellcheck: false,
     placeholder: columns.names.slice(0, 4).join(",") + "…",
   });
-  const file = async (given) => givenTable(learnt.tableText(await learnt.bytesOf(given)));
   const ask = () => givenTable(pasted.value);
   learnt.onSubmit(pasted, ask);
   const node = make(
@@ -247,7 +267,7 @@ function many() {
       "div",
       { className: "row" },
       learnt.button("Answer all rows", ask),
-      learnt.chooser("Choose a file", ".csv,.tsv,.txt,text/csv", file),
+      learnt.chooser("Choose a file", ".csv,.tsv,.txt,text/csv", givenFile),
     ),
   );
   return node;
@@ -259,7 +279,7 @@ learnt.kinds.table = {
     place.append(form(), many());
     learnt.onDrop(place, async (file) => {
       place.querySelector("details").open = true;
-      await givenTable(learnt.tableText(await learnt.bytesOf(file)));
+      await givenFile(file);
     });
   },
   read: (bytes) => read(JSON.parse(new TextDecoder().decode(bytes))),
