@@ -258,3 +258,25 @@ def test_a_compressed_sound_that_is_cut_can_be_read(opened, kept, kind, form):
         for part in (1, 2)
     )
     assert abs(whole - half) <= 1600
+
+
+def test_the_answer_asked_for_last_is_the_one_that_is_shown(opened, kept):
+    page = opened(kept / "adult.pyz")
+    rows = "age,workclass\n" + "39,Private\n" * 200_000
+    chosen(page, "rows.csv", rows.encode())
+    page.wait_for_selector("body.busy")
+    asked(page, page.get_by_role("button", name="Answer", exact=True).click)
+    page.wait_for_selector("body:not(.busy)")
+    assert page.inner_text("#said .title") in page.evaluate("learnt.manifest.labels")
+    assert page.get_attribute("body", "data-answers") == "1"
+
+
+def test_who_writes_anew_sees_only_the_new_text(opened, kept):
+    page = opened(kept / "novels.pyz")
+    page.fill("#length", "100000")
+    page.click("text=Write on")
+    page.wait_for_selector(".written span:not(.prompt):text-matches('.')")
+    page.fill("#length", "5")
+    page.click("text=Write on")
+    page.wait_for_selector("#said .title:text-is('5 characters')")
+    assert page.is_disabled("text=Stop")

@@ -14,6 +14,7 @@ from learnt.errors import FetchError, UsageError
 from learnt.runner import page as pages_module
 from learnt.runner.page import page_bytes
 from learnt.runner.program import load
+from tests.browser.conftest import chosen
 from tests.needs import needs
 from tests.runner.crafted import changed
 
@@ -116,6 +117,53 @@ def test_its_words_can_be_read_in_light_and_dark(opened, program_file, scheme):
     assert [found for found in ratios if found[0] < CONTRAST] == []
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", paper))) < 300) == (scheme == "dark")
+
+
+def test_its_words_can_be_read_while_it_works(opened, program_file):
+    page = opened(program_file)
+    page.evaluate("document.body.classList.add('busy')")
+    for place in ("#answer", "#said", "#shown", "main"):
+        assert page.locator(place).evaluate("(node) => getComputedStyle(node).opacity") == "1"
+
+
+def test_what_goes_wrong_is_seen_and_no_old_answer_beside_it(opened, program_file):
+    page = opened(program_file, viewport={"width": 390, "height": 500})
+    page.locator(".example").first.click()
+    page.wait_for_selector("#shown .bar")
+    page.locator("#check").scroll_into_view_if_needed()
+    chosen(page, "a.png", b"no picture")
+    page.wait_for_selector("#problem:visible")
+    place = page.locator("#problem").bounding_box()
+    assert 0 <= place["y"] <= place["y"] + place["height"] <= 500
+    assert page.inner_text("#said") == "No answer."
+    assert page.locator("#shown .bar").count() == 0
+
+
+def test_who_asks_for_all_bars_is_where_the_new_ones_begin(opened, program_file):
+    page = opened(program_file)
+    page.evaluate("""() => {
+      const entries = Array.from({ length: 20 }, (_, n) => ({ name: `${n}`, share: 1 - n / 20 }));
+      learnt.find("shown").append(learnt.bars(entries));
+    }""")
+    page.click("text=Show all 20")
+    assert page.locator("#shown .bar").count() == 20
+    assert page.evaluate("document.activeElement.firstChild.textContent") == "10"
+
+
+def test_what_it_no_longer_needs_is_not_kept(opened, program_file):
+    page = opened(program_file)
+    names = page.evaluate("Object.keys(learnt.parts)")
+    assert "manifest.json" in names
+    assert not {"model.onnx", "runtime.wasm"} & set(names)
+    assert page.evaluate("ort.env.wasm.wasmBinary === undefined")
+
+
+def test_it_names_the_licences_of_what_is_in_it(opened, program_file, kept):
+    page = opened(program_file)
+    assert "onnxruntime-web 1.30.0: MIT" in page.text_content("footer")
+    assert "tokenizers" not in page.text_content("footer")
+    page = opened(kept / "texts.pyz")
+    assert "@huggingface/tokenizers 0.2.0: Apache-2.0" in page.text_content("footer")
 
 
 def test_every_control_has_a_name_and_the_page_a_language(opened, program_file):

@@ -1,13 +1,15 @@
-"""The page reads pictures as Python does: PNG byte for byte, others nearly."""
+"""The page reads pictures as Python does: PNG and JPEG byte for byte, others nearly."""
 
 import base64
 import io
 import itertools
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage
 from PIL import Image
 
 from learnt.runner.images import decode, header
@@ -92,6 +94,27 @@ def test_a_picture_is_turned_as_the_camera_was_held(opened, program_file, kind):
         data = encoded(small_photo(), kind, exif=exif)
         found = read_by(page, data, 3, 60).astype(int)
         assert np.abs(found - decode(data, 3, 60)).max() <= (0 if kind == "PNG" else 2)
+
+
+REAL = (
+    "astronaut.png",
+    "coffee.png",
+    "hubble_deep_field.jpg",
+    "ihc.png",
+    "retina.jpg",
+    "rocket.jpg",
+)
+
+
+def test_jpegs_of_real_photos_are_read_as_python_reads_them(opened, program_file):
+    page = opened(program_file)
+    for name in REAL:
+        with Image.open(Path(skimage.__file__).parent / "data" / name) as picture:
+            for quality, subsampling in ((95, 0), (75, 2), (40, 2)):
+                options = {"quality": quality, "subsampling": subsampling}
+                data = encoded(picture.convert("RGB"), "JPEG", **options)
+                found = read_by(page, data, 3, 224)
+                np.testing.assert_array_equal(found, decode(data, 3, 224), name)
 
 
 def test_other_kinds_of_file_differ_by_hardly_a_level(opened, program_file):

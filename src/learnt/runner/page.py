@@ -74,6 +74,7 @@ def page_bytes(program: Program) -> bytes:
     parts = {
         "policy": f'<meta http-equiv="Content-Security-Policy" content="{policy}">'.encode(),
         "style": b"<style>" + style + b"</style>",
+        "licences": b"\n".join(map(_licence, (RUNTIME, *KINDS[kind].libraries))),
         "parts": b"\n".join(_parts(program, KINDS[kind])),
         "scripts": b"\n".join(b'<script type="module">' + s + b"</script>" for s in scripts),
     }
@@ -117,6 +118,13 @@ def _parts(program: Program, kind: Scripts) -> list[bytes]:
         % (name.encode(), base64.b64encode(data))
         for name, data in {"runtime.wasm": RUNTIME.packed()[RUNTIME_WASM], **members}.items()
     ]
+
+
+def _licence(library: Library) -> bytes:
+    """A library's name and licence, as the page says them."""
+    carrier, name = library.carrier, library.licence
+    address = f"https://spdx.org/licenses/{name}.html"
+    return f"    <p>{carrier.package} {carrier.version}: {name} ({address})</p>".encode()
 
 
 def _hash(code: bytes) -> str:

@@ -7,20 +7,54 @@ const TOLERANCE = 1e-3; // of an answer, between this machine and the one that t
 learnt.problem = (message = "") => {
   find("problem").textContent = message;
   find("problem").hidden = !message;
+  if (message) find("problem").scrollIntoView({ block: "nearest" });
 };
 
-/** Do what a person asked for: what goes wrong is one message. */
-learnt.doing = async (work) => {
+let busy = 0; // things that are being done
+
+/** Try something: what goes wrong is one message. */
+learnt.trying = async (work) => {
   learnt.problem();
+  busy += 1;
   document.body.classList.add("busy");
   try {
     await work();
   } catch (error) {
+    if (error instanceof Outdated) return;
     if (!(error instanceof learnt.Problem)) console.warn(error);
     learnt.problem(error instanceof learnt.Problem ? error.message : `It failed: ${error.message}`);
   } finally {
-    document.body.classList.remove("busy");
+    busy -= 1;
+    document.body.classList.toggle("busy", busy > 0);
   }
+};
+
+let asked = 0; // how many answers a person has asked for
+let current = 0; // the number of the one that is worked on
+let before = Promise.resolve();
+
+class Outdated extends Error {}
+
+/** Go on with an answer, unless a person has asked for another meanwhile. */
+learnt.goOn = () => {
+  if (current !== asked) throw new Outdated();
+};
+
+/** Give the answer that a person asked for: one after the other, so the last one asked for is the
+ * last one shown. Where there is none, none is shown. */
+learnt.doing = (work) => {
+  const mine = ++asked;
+  const attempt = async () => {
+    current = mine;
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof Outdated)) learnt.unanswered();
+      throw error;
+    }
+  };
+  before = before.then(() => mine === asked && learnt.trying(attempt));
+  return before;
 };
 
 let turn = Promise.resolve(); // one run after the other, in the order they were asked for
@@ -47,8 +81,10 @@ learnt.answer = async (item) => {
   const begun = performance.now();
   const row = await learnt.run(learnt.kind.feeds(item));
   const time = performance.now() - begun;
+  const answer = await said(row, item);
+  learnt.goOn();
   learnt.last = { row: row.data, dims: row.dims, time };
-  learnt.show(await said(row, item));
+  learnt.show(answer);
   learnt.answered();
   find("time").textContent = `Answered in ${time < 10 ? time.toFixed(1) : Math.round(time)} ms.`;
 };
@@ -170,9 +206,9 @@ async function start() {
   learnt.session.catch(() => {});
   await learnt.kind.start(find("controls"));
   await examples();
-  find("check").addEventListener("click", () => learnt.doing(check));
+  find("check").addEventListener("click", () => learnt.trying(check));
   await learnt.session;
   document.body.dataset.ready = "yes";
 }
 
-learnt.doing(start);
+learnt.trying(start);

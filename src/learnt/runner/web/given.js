@@ -102,10 +102,17 @@ learnt.repr = (value) => {
 /** A line of small words beside a field. */
 learnt.hint = (text, properties = {}) => make("p", { className: "hint", ...properties }, text);
 
-/** A button; what it does is done as a person asked for it. */
-learnt.button = (text, act, className = "") => {
-  const button = make("button", { type: "button", className }, text);
+/** A button that asks for an answer. */
+learnt.button = (text, act) => {
+  const button = make("button", { type: "button" }, text);
   button.addEventListener("click", () => learnt.doing(act));
+  return button;
+};
+
+/** A button that does something else. */
+learnt.quietButton = (text, act) => {
+  const button = make("button", { type: "button", className: "quiet" }, text);
+  button.addEventListener("click", () => learnt.trying(act));
   return button;
 };
 
@@ -232,6 +239,6 @@ learnt.showMany = ({ names, lines, detail, note = "", first = 0, picture }) => {
     more.append(learnt.hint(`The first ${MOST_SHOWN} of ${count} rows; all are in the file.`));
   }
   const save = () => learnt.download("answers.csv", learnt.csv([names, ...lines]));
-  more.append(learnt.button("Save answers.csv", save));
+  more.append(learnt.quietButton("Save answers.csv", save));
   learnt.show({ title: lines.length === 1 ? "1 row" : `${count} rows`, detail, note, more });
 };

@@ -6,8 +6,6 @@ const MAX_SCORES = 2 ** 24; // numbers that the graph may make: pixels × classe
 const DIFFERING = 0.005; // the share of pixels that may differ: where two classes are as likely
 const COVER = 55; // percent, of the colours over the picture
 
-let view;
-
 /** By which factor a picture is made smaller: 1 unless it has far more pixels than needed. */
 function shrunk(height, width, size, classes) {
   let factor = Math.max(1, Math.floor(Math.min(height, width) / size));
@@ -70,7 +68,7 @@ function overlay(numbers, picture, names) {
     paint(canvas, drawn, seen, colours, Number(strength.value));
   });
   const save = make("button", { type: "button", className: "quiet" }, "Save the mask");
-  save.addEventListener("click", () => learnt.doing(() => saveMask(numbers, width, height)));
+  save.addEventListener("click", () => learnt.trying(() => saveMask(numbers, width, height)));
   const label = make("label", { className: "strength" }, "Colours", strength);
   const row = make("div", { className: "row" }, label, save);
   return make("div", { className: "masked" }, canvas, row);
@@ -88,25 +86,8 @@ async function saveMask(numbers, width, height) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-async function given(picture) {
-  learnt.preview(view, picture);
-  await learnt.answer(item(picture));
-}
-
-learnt.kinds.photo = {
-  start(place) {
-    view = learnt.pictureControls(place, given);
-  },
-  async read(bytes) {
-    return item(await learnt.decodePicture(bytes));
-  },
-  async take(bytes) {
-    await given(await learnt.decodePicture(bytes));
-  },
-  feeds({ small: { width, height, channels, data } }) {
-    return { images: new ort.Tensor("uint8", data, [1, height, width, channels]) };
-  },
-  example: (bytes) => learnt.thumbnail(bytes),
+learnt.kinds.photo = learnt.pictureKind(item, {
+  feeds: ({ small }) => learnt.fed(small),
   away(row, wanted) {
     const share = wanted.filter((w, n) => row[n] !== w).length / wanted.length;
     return share > DIFFERING ? share : 0;
@@ -124,4 +105,4 @@ learnt.kinds.photo = {
     const title = seen.join(", ") || bars[0].name;
     return { title, bars, more: overlay(numbers, whole, title) };
   },
-};
+});

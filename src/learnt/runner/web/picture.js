@@ -271,16 +271,16 @@ function camera(view, given) {
     video.remove();
     button.textContent = "Use the camera";
   };
-  button.addEventListener("click", () => asking || learnt.doing(async () => {
-    if (stream) {
-      if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) {
-        throw new Problem("The camera has shown nothing yet: wait a moment.");
-      }
-      const picture = pixels(video, video.videoWidth, video.videoHeight);
-      stop();
-      await given(picture);
-      return;
+  const take = async () => {
+    if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) {
+      throw new Problem("The camera has shown nothing yet: wait a moment.");
     }
+    const picture = pixels(video, video.videoWidth, video.videoHeight);
+    stop();
+    await given(picture);
+  };
+  const turnOn = async () => {
+    if (asking) return;
     asking = true;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
@@ -292,7 +292,8 @@ function camera(view, given) {
     video.srcObject = stream;
     view.replaceChildren(video);
     button.textContent = "Take the picture";
-  }));
+  };
+  button.addEventListener("click", () => (stream ? learnt.doing(take) : learnt.trying(turnOn)));
   stopCamera = stop;
   addEventListener("pagehide", stop);
   return button;
@@ -303,6 +304,29 @@ learnt.viewable = (picture) => {
   const factor = Math.ceil(Math.sqrt((picture.width * picture.height) / AT_ONCE));
   return factor > 1 ? learnt.smaller({ ...picture, channels: 4 }, factor) : picture;
 };
+
+/** A kind of program that takes pictures: `item` makes of one what is run and answered. */
+learnt.pictureKind = (item, more) => {
+  let view;
+  const given = async (picture) => {
+    learnt.preview(view, picture);
+    await learnt.answer(item(picture));
+  };
+  return {
+    start(place) {
+      view = learnt.pictureControls(place, given);
+    },
+    read: async (bytes) => item(await learnt.decodePicture(bytes)),
+    take: async (bytes) => given(await learnt.decodePicture(bytes)),
+    example: (bytes) => learnt.thumbnail(bytes),
+    ...more,
+  };
+};
+
+/** A prepared picture as the graph takes it. */
+learnt.fed = ({ width, height, channels, data }) => ({
+  images: new ort.Tensor("uint8", data, [1, height, width, channels]),
+});
 
 /** Show the picture that was given; the camera, if it is on, is no longer needed. */
 learnt.preview = (view, picture) => {

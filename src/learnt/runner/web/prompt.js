@@ -5,7 +5,6 @@ const BYTE_LETTERS = byteLetters();
 const FASTEST = 4; // tokens a character at most
 
 let tokens, encode, fields, stopped;
-let writings = 0; // of which only the last goes on
 
 /** The letter that stands for each byte in tokens, the other way round. (GPT-2's) */
 function byteLetters() {
@@ -153,7 +152,6 @@ async function write() {
   const prompt = fields.prompt.value;
   const options = sampling();
   await learnt.session;
-  const mine = ++writings;
   stopped = false;
   const text = make("span");
   const more = make(
@@ -168,15 +166,15 @@ async function write() {
   let letters = 0;
   try {
     for await (const part of learnt.written(prompt, options)) {
-      if (stopped || mine !== writings) break;
+      if (stopped) break;
       text.append(part);
       letters += [...part].length;
       await learnt.pause();
+      learnt.goOn();
     }
   } finally {
-    if (mine === writings) fields.stop.disabled = true;
+    fields.stop.disabled = true;
   }
-  if (mine !== writings) return;
   const seconds = (performance.now() - begun) / 1000;
   const seen = spec().context;
   const cut = encode(prompt).length > seen;

@@ -54,6 +54,7 @@ async function best(rows, count, by) {
       found.push({ item, value, order, similarity });
     });
     await learnt.pause();
+    learnt.goOn();
   }
   return found.sort((a, b) => b[by] - a[by]).slice(0, count);
 }

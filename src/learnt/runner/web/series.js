@@ -240,6 +240,7 @@ async function answersOf(items) {
       found.set(item, [learnt.outputs.classes(row, learnt.manifest).title, share]);
     });
     await learnt.pause();
+    learnt.goOn();
   }
   return items.map((item) => found.get(item) ?? [null, null]);
 }

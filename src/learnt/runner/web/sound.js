@@ -108,7 +108,7 @@ learnt.kinds.sound = {
       place,
     );
     learnt.onDrop(drop, file);
-    button = learnt.button("Record", record, "quiet");
+    button = learnt.quietButton("Record", record);
     controls.append(drop);
     if (navigator.mediaDevices?.getUserMedia && typeof MediaRecorder !== "undefined")
       controls.append(button);

@@ -146,7 +146,7 @@ function form() {
       "div",
       { className: "row" },
       make("button", { type: "submit" }, "Answer"),
-      learnt.button("Clear", () => fill({}), "quiet"),
+      learnt.quietButton("Clear", () => fill({})),
       learnt.hint("what is left empty counts as missing"),
     ),
   );
@@ -223,6 +223,7 @@ learnt.answerTable = async (text) => {
     for (const row of some) countOdd(odd, row);
     answers.push(...(await outputs(some)).map(answerOf));
     await learnt.pause();
+    learnt.goOn();
   }
   const added = learnt.manifest.labels ? ["prediction", "probability"] : ["prediction"];
   const extra = added.map((name) => free(names, name));

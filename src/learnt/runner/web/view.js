@@ -32,6 +32,8 @@ learnt.bars = (entries) => {
     const more = make("button", { type: "button", className: "quiet" }, `Show ${left}`);
     more.addEventListener("click", () => {
       list.append(...sorted.slice(FIRST).map(learnt.bar));
+      list.children[FIRST].tabIndex = -1;
+      list.children[FIRST].focus(); // which the button had, that goes now
       more.remove();
     });
     place.append(more);
@@ -76,6 +78,13 @@ learnt.show = ({ title, detail = "", note = "", bars, more }) => {
   const parts = [...(more ? [more] : []), ...(bars ? [learnt.bars(bars)] : [])];
   learnt.find("shown").replaceChildren(...parts);
   learnt.find("answer").scrollIntoView({ block: "nearest" });
+};
+
+/** Take the old answer away, where there is none to what was asked last. */
+learnt.unanswered = () => {
+  learnt.find("said").replaceChildren(make("p", { className: "empty" }, "No answer."));
+  learnt.find("shown").replaceChildren();
+  learnt.find("time").textContent = "";
 };
 
 // A card: the few things of Markdown that cards use, each as an element.
