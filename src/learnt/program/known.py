@@ -1,13 +1,14 @@
 """Is the code in a program file the one that a known version of `learnt` puts there?
 
-`./pets.pyz` runs that code, so it must be, byte for byte. `known.json` says by which sha256 the
-code of each version is known; the installed version's own is computed.
+`./pets.pyz` runs that code, so it must be, byte for byte. `known.json` holds the sha256 of the code
+of each version, one a version; that of the code that is installed is also computed.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 from learnt.program.pack import code
 from learnt.version import __version__
@@ -29,9 +30,19 @@ def digest(members: Mapping[str, bytes]) -> str:
 
 
 def table() -> dict[str, str]:
-    """Versions by the sha256 of their code: those that were released, and the installed one."""
-    text = resources.files("learnt.program").joinpath("known.json").read_text("utf-8")
-    return {**json.loads(text), digest(code()): __version__}
+    """Versions by the sha256 of their code: those written down, and the installed one."""
+    known = {sha256: version for version, sha256 in written().items()}
+    return {**known, digest(code()): __version__}
+
+
+def written() -> dict[str, str]:
+    """What known.json says: the sha256 of each version's code."""
+    found: dict[str, str] = json.loads(_file().read_text("utf-8"))
+    return found
+
+
+def _file() -> Traversable:
+    return resources.files("learnt.program").joinpath("known.json")
 
 
 def version_of(members: Mapping[str, bytes]) -> str | None:
@@ -46,10 +57,9 @@ def differing(members: Mapping[str, bytes]) -> list[str]:
 
 
 def main() -> None:
-    """Add the installed version to known.json: a step of a release."""
-    known = {**table()}
-    file = resources.files("learnt.program").joinpath("known.json")
-    with resources.as_file(file) as path:
+    """Write the code that is installed into known.json, in the place of this version's earlier."""
+    known = {**written(), __version__: digest(code())}
+    with resources.as_file(_file()) as path:
         path.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
     print(f"{digest(code())} is learnt {__version__}")
 
