@@ -50,6 +50,7 @@ def _data(learner: "Learner") -> dict[str, Any]:
         learner.data,
         None if learner.data.in_memory else known_source(learner.data.source),
     )
+    sides = {side: len(data.split[side]) for side in ("train", "valid", "test")}
     # Which files a note names is of use where they are, and nobody else's business.
     notes = [note.splitlines()[0].split(", such as ")[0].rstrip(":") for note in data.notes]
     return {
@@ -60,8 +61,8 @@ def _data(learner: "Learner") -> dict[str, Any]:
         "licence": known[0].licence if known else YOURS,
         "examples": len(data),
         "noun": data.noun,
-        "sides": {side: len(data.split[side]) for side in ("train", "valid", "test")},
-        "sizes": data.sizes(),
+        "sides": sides,
+        "sizes": ", ".join(f"{count:,} {side}" for side, count in sides.items()),
         "division": data.division(),
         "options": {name: value for name, value in data.options.items() if value is not None},
         "seed": data.seed,

@@ -118,7 +118,7 @@ function facts({ figures = {} }) {
     if (typeof figures.baseline === "number") {
       shown.push(["without learning", words(figures.baseline)]);
     }
-    if (figures.n) shown.push(["examples it was tested on", String(figures.n)]);
+    if (figures.n) shown.push(["examples it was tested on", figures.n.toLocaleString("en")]);
   }
   const size = learnt.parts["model.onnx"].length;
   const large = `${(size / 1e6).toFixed(1)} MB`;
