@@ -46,8 +46,9 @@ def test_how_many_must_be_a_whole_number_that_can_be(opened, kept, count):
         page.wait_for_selector("#problem:text-matches('a whole number from 1 to 1,000')")
         page.fill("#count", "3")
         page.click(f"text={button}")
-        page.wait_for_selector("#problem", state="hidden")
+        page.wait_for_selector("#shown .bar")
         assert page.locator("#shown .bar").count() == 3
+        assert page.locator("#problem").is_hidden()
 
 
 def members_title(page):

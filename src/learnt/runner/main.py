@@ -56,11 +56,14 @@ def run(path: str | os.PathLike[str], arguments: Sequence[str], name: str | None
         importlib.import_module("onnxruntime")
     archive = reading.result()
     _check_installed(archive)
-    from learnt.runner.program import program_of
     from learnt.runner.session import Session
 
+    # The session is made in a thread of its own, while the rest is imported and read.
     quick = not arguments or any(argument.split("=")[0] in QUICK for argument in arguments)
-    program = program_of(archive, None if quick else Session(archive.members["model.onnx"]))
+    session = None if quick else Session(archive.members["model.onnx"])
+    from learnt.runner.program import program_of
+
+    program = program_of(archive, session)
     parser = _parser(program, name)
     given = parser.parse_args(arguments)
     _check_places(path, given)
