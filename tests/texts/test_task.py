@@ -4,14 +4,16 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 
 import learnt
 from learnt.errors import DataError, UsageError
+from learnt.training import learner as learner_file
 from learnt.training.plan import Budget, Machine
 from learnt.training.tasks.classes import softmax
 from learnt.training.tasks.texts import letter_limit, plan_texts
 from learnt.training.testing import measure
+from learnt.training.weights import Fast
 
 
 def test_two_thousand_snippets_are_enough_to_beat_guessing(learner):
@@ -142,6 +144,21 @@ def test_asked_to_be_fast_the_program_computes_in_8_bits_if_that_is_good_enough(
     assert learner.evaluate("valid").value == pytest.approx(
         fast["fast" if fast["kept"] else "exact"]
     )
+
+
+def test_where_8_bits_are_refused_the_figures_are_those_of_the_usual_arithmetic(
+    snippets, minilm, monkeypatch
+):
+    monkeypatch.setattr(learner_file, "settle_fast", lambda usual, again: Fast(kept=False))
+    columns = {name: [row[name] for row in snippets[::25]] for name in ("text", "label")}
+    learner = learnt.Learner(learnt.Texts(columns), weights="fast").fit(epochs=2)
+    assert learner.weights.fast is not None
+    assert not learner.weights.fast.kept
+    numbers = learner.data.split.valid
+    shares = softmax(learner.outputs(numbers).sum(axis=1))
+    truth = learner.data.targets[numbers]
+    found = learner.evaluate("valid").others["log loss"]
+    assert found == pytest.approx(log_loss(truth, shares), abs=1e-6)
 
 
 def test_a_handful_of_texts_in_many_languages_is_learnt():

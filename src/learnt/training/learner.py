@@ -41,6 +41,7 @@ from learnt.training.weights import Fast, Weights, known_weights, settle, settle
 from learnt.version import __version__
 
 Array = npt.NDArray[Any]
+NOTHING: tuple[Any, Any] = None, None  # the last evaluation: of which side and weights, and itself
 FEW_STEPS = 10  # of training, below which hardly anything is learnt
 HALF = "half of the minutes, as --fast trains a second network in the others"
 TOO_LATE = (
@@ -90,7 +91,7 @@ class Learner:
         self._machine = measure_machine()
         self._plan: Plan | None = None
         self._resumed = False
-        self._known: tuple[Any, Any] = None, None  # the last evaluation: of what, and itself
+        self._known = NOTHING
 
     @classmethod
     def resume(
@@ -182,6 +183,7 @@ class Learner:
         before = self.model, self.engine, self.history
         if not deadline.over:
             undo = self.task.quicken(made, self._progress)
+            self._known = NOTHING  # equal weights give other answers now
             if undo is None:
                 return replace(usual, fast=Fast(kept=False))
             try:
@@ -191,6 +193,7 @@ class Learner:
                 if fast is None or not fast.kept:
                     undo()
                     self.model, self.engine, self.history = before
+                    self._known = NOTHING
         if fast is None:
             self.data.note(TOO_LATE)
             return usual
